@@ -1,0 +1,43 @@
+"""Time, passed in: whoever waits or stamps takes a `Clock`, so that tests own it."""
+
+import asyncio
+import time
+from typing import Protocol
+
+NS = 1_000_000_000
+"""Nanoseconds in a second."""
+
+
+class Clock(Protocol):
+    """The two things that a pipeline or a probe asks of time."""
+
+    def now_ns(self) -> int:
+        """Return Unix time in nanoseconds; it never runs backwards."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return when `seconds` have passed."""
+        ...
+
+
+class SystemClock:
+    """The machine's time: Unix time when created, carried on by the monotonic clock.
+
+    A step of the wall clock therefore moves neither stamps nor latencies; how far the
+    two have come apart is told by `step_ns`.
+    """
+
+    def __init__(self) -> None:
+        self._offset_ns = time.time_ns() - time.monotonic_ns()
+
+    def now_ns(self) -> int:
+        """Return Unix time in nanoseconds; it never runs backwards."""
+        return time.monotonic_ns() + self._offset_ns
+
+    def step_ns(self) -> int:
+        """Return by how much the wall clock was set since this clock was created."""
+        return time.time_ns() - self.now_ns()
+
+    async def sleep(self, seconds: float) -> None:
+        """Return when `seconds` have passed."""
+        await asyncio.sleep(seconds)

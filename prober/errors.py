@@ -1,0 +1,47 @@
+"""What can go wrong, as one tree; each error is a sentence and an exit code.
+
+    ProberError                1
+    ├── UsageError             2   an option, a file or a plan that cannot be
+    ├── CouldNotProbe          4   nothing at all was measured
+    │   ├── ConnectError       4   nobody answers, or the handshake failed
+    │   ├── RefusedError       4   the peer answered, and refused
+    │   └── NeverPrimed        4   the writer writes, the reader sees nothing
+    └── InternalError          1   a fault of ours: please report it
+
+Foreign errors are mapped where they are met. A sentence says what was wrong, where,
+and what to do.
+"""
+
+
+class ProberError(Exception):
+    """The root: whoever catches it prints its sentence and leaves with its code."""
+
+    exit_code = 1
+
+
+class UsageError(ProberError):
+    """What was asked for cannot be done; nothing was sent."""
+
+    exit_code = 2
+
+
+class CouldNotProbe(ProberError):  # noqa: N818 - the word people know from the verdict
+    """Nothing was measured, so nothing can be said about the pipeline."""
+
+    exit_code = 4
+
+
+class ConnectError(CouldNotProbe):
+    """No connection: closed port, unknown name, or a handshake that failed."""
+
+
+class RefusedError(CouldNotProbe):
+    """The peer answered and would not serve: its words are in the sentence."""
+
+
+class NeverPrimed(CouldNotProbe):
+    """Messages were written, and not one of them came back to the reader."""
+
+
+class InternalError(ProberError):
+    """A broken invariant of our own."""

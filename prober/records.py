@@ -1,0 +1,249 @@
+"""The facts that pass between the parts: frozen, keyword-only, integers where counted.
+
+Times are Unix nanoseconds, sequence numbers count a run's messages from 0.
+"""
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from prober.histogram import Histogram
+
+
+class Kind(enum.Enum):
+    """The five kinds of envelope that Loggregator carries."""
+
+    LOG = "log"
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    TIMER = "timer"
+    EVENT = "event"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """Where one side's certificate files lie, and the name expected of its peer.
+
+    The files are read again at each connect, so that a renewed certificate is used.
+    """
+
+    ca_file: str
+    cert_file: str
+    key_file: str
+    server_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """`count` consecutive sequence numbers from `first` on."""
+
+    first: int
+    count: int
+
+    @property
+    def end(self) -> int:
+        """The first sequence number behind the span."""
+        return self.first + self.count
+
+
+class Handover(enum.Enum):
+    """What became of messages at the producer's end of the pipeline."""
+
+    ACCEPTED = "accepted"  # the peer told that it took them in
+    REJECTED = "rejected"  # they never left us
+    AMBIGUOUS = "ambiguous"  # in flight when the stream broke: nobody knows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A writer's word on a span of messages."""
+
+    span: Span
+    handover: Handover
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """Raw messages as a transport delivered them, undecoded."""
+
+    batches: tuple[bytes, ...]
+    at_ns: int
+    epoch: int
+    """Which of the reader's connections, counted from 1."""
+
+
+class Sign(enum.Enum):
+    """What a reader knows of its own connection, told in the order of the arrivals."""
+
+    CONNECTED = "connected"  # a subscription was asked for: nothing says it is live
+    HEARTBEAT = "heartbeat"  # the transport is alive though no envelope came
+    STALL = "stall"  # we ourselves read too slowly from then on
+    CLOSING = "closing"  # the peer announced the end of this connection
+    CUT = "cut"  # the connection is gone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One sign, when and on which connection it was seen, and the peer's words."""
+
+    sign: Sign
+    at_ns: int
+    epoch: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A measured fault of the prober itself: what is judged in that time is void."""
+
+    from_ns: int
+    to_ns: int
+    reason: str
+
+
+class State(enum.Enum):
+    """How a cycle ended, for one consumer (see `prober.ledger` for the rules)."""
+
+    PASS = "pass"  # noqa: S105 - not a password
+    LOSS = "loss"
+    INCONCLUSIVE = "inconclusive"
+    INVALID = "invalid"
+    EXCLUDED = "excluded"
+    MISSED = "missed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How many messages met which fate, for one consumer; counts add.
+
+    Two sums always hold: `attempted = rejected + ambiguous + not_expected + accepted`
+    and `accepted = on_time + late + corrupt + lost`. The others are counted beside.
+    """
+
+    attempted: int = 0
+    rejected: int = 0
+    ambiguous: int = 0
+    accepted: int = 0
+    on_time: int = 0
+    late: int = 0
+    corrupt: int = 0
+    lost: int = 0
+    duplicates: int = 0
+    unexplained: int = 0
+    other_runs: int = 0
+    after_deadline: int = 0
+    not_expected: int = 0
+    reordered: int = 0
+
+    @property
+    def bad(self) -> int:
+        """Messages lost or damaged: what counts against an objective of delivery."""
+        return self.lost + self.corrupt
+
+    @property
+    def good(self) -> int:
+        """Messages delivered intact before the last deadline."""
+        return self.on_time + self.late
+
+    def __add__(self, other: "Counts") -> "Counts":
+        """Return the counts of both together."""
+        names = (each.name for each in dataclasses.fields(self))
+        return Counts(**{n: getattr(self, n) + getattr(other, n) for n in names})
+
+    def balanced(self) -> bool:
+        """Tell whether both sums of the class hold."""
+        handed = self.rejected + self.ambiguous + self.not_expected + self.accepted
+        fates = self.on_time + self.late + self.corrupt + self.lost
+        return self.attempted == handed and self.accepted == fates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleResult:
+    """One cycle as one consumer saw it, final and never changed again."""
+
+    index: int
+    consumer: str
+    span: Span
+    first_sent_ns: int | None
+    last_sent_ns: int | None
+    state: State
+    reason: str
+    """A short phrase, empty for PASS: `consumer disconnected`, `loop lag 2.3 s`."""
+    counts: Counts
+    gaps: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumerResult:
+    """All of a run's cycles as one consumer saw them."""
+
+    name: str
+    transport: str
+    counts: Counts
+    """Over every cycle, whatever its state."""
+    valid: Counts
+    """Over the cycles that count: those of state PASS and LOSS."""
+    latency: Histogram
+    """Send to receive, of intact first arrivals, in nanoseconds."""
+    gaps: tuple[Span, ...]
+    """Lost sequence numbers of the cycles that count, merged over cycles, in order."""
+    cycles: tuple[CycleResult, ...]
+
+    def states(self) -> dict[State, int]:
+        """Return how many cycles ended in each state, all six of them named."""
+        found = [cycle.state for cycle in self.cycles]
+        return {state: found.count(state) for state in State}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanFacts:
+    """What was asked for, as reports repeat it."""
+
+    messages: int
+    cycles: int
+    rate_asked: float | None
+    """Messages a second; None for as fast as possible."""
+    size: str
+    """Bytes of a payload, `100` or `100-2000`."""
+    kinds: tuple[Kind, ...]
+    source_id: str
+    whole_firehose: bool
+    late_after_ns: int
+    lost_after_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BufferDrops:
+    """What one buffer of the reference stack lost of the probe's own messages."""
+
+    buffer: str
+    """`agent ingress`, `router 1 ingress`, `router 1 egress`, `rlp egress`."""
+    dropped: int
+    ring: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """Everything that one run measured; reports are made of this and nothing else."""
+
+    run_id: str
+    environment: str
+    mode: str
+    """`ad_hoc` or `continuous`."""
+    started_at_ns: int
+    ended_at_ns: int
+    seed: int
+    partial: bool
+    """Interrupted: less was sent than planned."""
+    plan: PlanFacts
+    rate_achieved: float | None
+    """Messages a second, first to last send; None when fewer than two were sent."""
+    written_to: tuple[str, ...]
+    consumers: tuple[ConsumerResult, ...]
+    warnings: tuple[str, ...] = ()
+    stack_drops: tuple[BufferDrops, ...] = ()
+    """Of the bundled stack; empty against any other environment."""
+    health: Mapping[str, float] = field(default_factory=dict)
+    """Measured on ourselves: `loop_lag_max_seconds`, `reader_lag_max_seconds`, …"""
