@@ -21,7 +21,7 @@ def _bucket_of(values: NDArray[np.int64]) -> NDArray[np.int64]:
         value 1000 = 0b11_1110_1000   10 bits, so 4 bits are cut off:
         bucket     = 4 << 5 | 0b1_1111 (1000 >> 4 = 62 = 32 + 30) -> (4 << 5) + 62
     """
-    # frexp is exact below 2**53 ns (104 days); above, it may round up to the next power.
+    # frexp is exact below 2**53 ns (104 days); above, it may round up a power.
     _, bits = np.frexp(values.astype(np.float64))
     cut = np.maximum(bits.astype(np.int64) - (_LINEAR_BITS + 1), 0)
     return (cut << _LINEAR_BITS) + (values >> cut)
@@ -85,7 +85,7 @@ class Histogram:
         return min(_upper_edge(bucket), self.max_ns)
 
     def buckets(self) -> dict[int, int]:
-        """Return how many latencies lie in each used bucket, by its upper edge in ns."""
+        """Return the count of each bucket in use, by its upper edge in nanoseconds."""
         used = np.flatnonzero(self._counts)
         return {_upper_edge(int(b)): int(self._counts[b]) for b in used}
 

@@ -4,7 +4,7 @@ Run it in an environment of its own (`pip install '.[proto]'`): the generator is
 an old release, because generated code refuses a protobuf run time older than itself.
 
     python proto/generate.py            # rewrites prober/rpc/
-    python proto/generate.py --check    # exits 1 if prober/rpc/ is not what it would write
+    python proto/generate.py --check    # exits 1 if prober/rpc/ is stale
 """
 
 import argparse
@@ -24,8 +24,8 @@ MARKER = '"""GENERATED from proto/ by proto/generate.py; do not edit."""\n'
 
 def generate(root: Path) -> None:
     """Compile every `.proto` file into Python modules below `root/prober/rpc`."""
-    # protoc derives import paths from file paths: the files are staged under the package
-    # they shall live in, so that its output needs no repair. Wire names do not change.
+    # protoc derives import paths from file paths: the files are staged under the
+    # package they shall live in, so that its output needs no repair.
     with tempfile.TemporaryDirectory() as scratch:
         sources = [_stage(path, Path(scratch)) for path in _protos()]
         arguments = [
