@@ -1,0 +1,301 @@
+"""The ledger of one run: what was handed in, what came out, and each message's fate."""
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prober.ledger.states import Finding, judge
+from prober.ledger.tally import Deadlines, Fate, Tally, join_spans, spans_of
+from prober.plan import NS, Plan
+from prober.records import (
+    ConsumerResult,
+    Counts,
+    CycleResult,
+    Fault,
+    Handover,
+    Outcome,
+    Span,
+    State,
+)
+from prober.stamp import Sightings
+
+_COUNTED = (State.PASS, State.LOSS)
+_LOST = (Fate.UNSEEN, Fate.AFTER_DEADLINE)
+Mask = NDArray[np.bool_]
+
+
+class _Handed(enum.IntEnum):
+    """The producer's side of a message."""
+
+    NOT_YET = 0
+    PENDING = 1  # sent, and not yet acknowledged
+    REJECTED = 2
+    AMBIGUOUS = 3
+    ACCEPTED = 4
+
+
+_HANDED = {
+    Handover.ACCEPTED: _Handed.ACCEPTED,
+    Handover.REJECTED: _Handed.REJECTED,
+    Handover.AMBIGUOUS: _Handed.AMBIGUOUS,
+}
+
+
+@dataclass(slots=True)
+class _Account:
+    """One consumer: its tally, and when it could be trusted to see."""
+
+    tally: Tally
+    heard_ns: int = 0
+    """When anything was last received: the consumer was attached until then."""
+    faults: list[Fault] = field(default_factory=list)
+    absences: list[Fault] = field(default_factory=list)
+    away_since: tuple[int, str] | None = None
+
+    def absent(self, from_ns: int, to_ns: int) -> str:
+        """Return why the consumer was away at some time between the two."""
+        if self.away_since is not None and self.away_since[0] <= to_ns:
+            return self.away_since[1]
+        return _overlapping(self.absences, from_ns, to_ns)
+
+
+def _overlapping(faults: Sequence[Fault], from_ns: int, to_ns: int) -> str:
+    hits = (f.reason for f in faults if f.from_ns <= to_ns and f.to_ns >= from_ns)
+    return next(hits, "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Intake:
+    """Which messages count as accepted, and which nobody can tell of."""
+
+    accepted: Mask
+    ambiguous: Mask
+
+
+class Ledger:
+    """Accounts for every message of a plan, for every consumer of the pipeline.
+
+    Register spans with `attempt` before they are sent; book what writers and readers
+    report; ask for `results` when the run has ended. Times are Unix nanoseconds.
+    """
+
+    def __init__(
+        self, plan: Plan, deadlines: Deadlines, consumers: Sequence[str]
+    ) -> None:
+        self._plan = plan
+        self._deadlines = deadlines
+        self._handed = np.zeros(plan.messages, dtype=np.uint8)
+        self._first_sent_ns = np.zeros(plan.cycles, dtype=np.int64)
+        self._last_sent_ns = np.zeros(plan.cycles, dtype=np.int64)
+        self._faults: list[Fault] = []
+        self._accounts = {name: _Account(Tally.of(plan)) for name in consumers}
+
+    # The producer's side.
+
+    def attempt(self, span: Span, cycle: int, at_ns: int) -> None:
+        """Register messages of one cycle that are about to be sent."""
+        self._handed[span.first : span.end] = _Handed.PENDING
+        if not self._first_sent_ns[cycle]:
+            self._first_sent_ns[cycle] = at_ns
+        self._last_sent_ns[cycle] = at_ns
+
+    def hand_over(self, outcome: Outcome) -> None:
+        """Book a writer's word on messages that were attempted."""
+        span = outcome.span
+        self._handed[span.first : span.end] = _HANDED[outcome.handover]
+
+    @property
+    def attempted(self) -> int:
+        """How many messages were attempted so far."""
+        return int(np.count_nonzero(self._handed))
+
+    # The consumers' side.
+
+    def arrive(self, consumer: str, found: Sightings, at_ns: int) -> None:
+        """Book what was found in something that a consumer received."""
+        account = self._accounts[consumer]
+        account.heard_ns = max(account.heard_ns, at_ns)
+        tally = account.tally
+        tally.other_runs += found.other_runs
+        for sequence in found.damaged:
+            if sequence is not None and self._was_sent(sequence):
+                tally.damage(self._plan, sequence)
+            else:
+                tally.unexplained += 1
+        sequences = np.asarray(found.sequences, dtype=np.int64)
+        if sequences.size:
+            sent = self._were_sent(sequences)
+            tally.unexplained += int(np.count_nonzero(~sent))
+            sent_ns = np.asarray(found.sent_ns, dtype=np.int64)[sent]
+            tally.arrive(self._plan, self._deadlines, sequences[sent], sent_ns, at_ns)
+
+    def _was_sent(self, sequence: int) -> bool:
+        return bool(self._were_sent(np.array([sequence]))[0])
+
+    def _were_sent(self, sequences: NDArray[np.int64]) -> Mask:
+        known = (sequences >= 0) & (sequences < self._plan.messages)
+        known[known] = self._handed[sequences[known]] != _Handed.NOT_YET
+        return known
+
+    def hear(self, consumer: str, at_ns: int) -> None:
+        """Note that a consumer's transport was alive."""
+        account = self._accounts[consumer]
+        account.heard_ns = max(account.heard_ns, at_ns)
+
+    def leave(self, consumer: str, at_ns: int, reason: str) -> None:
+        """Note that a consumer sees nothing from now on."""
+        account = self._accounts[consumer]
+        if account.away_since is None:
+            account.away_since = (at_ns, reason)
+
+    def attach(self, consumer: str, at_ns: int) -> None:
+        """Note that a consumer sees everything from now on."""
+        account = self._accounts[consumer]
+        if account.away_since is not None:
+            since_ns, reason = account.away_since
+            absence = Fault(from_ns=since_ns, to_ns=at_ns, reason=reason)
+            account.absences.append(absence)
+            account.away_since = None
+
+    def fault(self, fault: Fault, consumer: str | None = None) -> None:
+        """Note a measured fault of the prober, at one consumer or (None) at all."""
+        faults = self._faults if consumer is None else self._accounts[consumer].faults
+        faults.append(fault)
+
+    def merge(self, consumer: str, tally: Tally) -> None:
+        """Take in what another reader of the same consumer saw."""
+        self._accounts[consumer].tally.merge(tally)
+
+    # What follows from both.
+
+    def received(self, consumer: str) -> int:
+        """How many messages reached a consumer intact so far, each counted once."""
+        fates = self._accounts[consumer].tally.fates
+        return int(np.count_nonzero(fates >= Fate.AFTER_DEADLINE))
+
+    def complete(self, consumer: str) -> bool:
+        """Tell whether nothing more can come: all that may have been taken in is here.
+
+        Messages whose stream broke may still come; refused ones may not.
+        """
+        fates = self._accounts[consumer].tally.fates
+        may_come = (self._handed != _Handed.NOT_YET) & (
+            self._handed != _Handed.REJECTED
+        )
+        return bool(np.all(fates[may_come] >= Fate.AFTER_DEADLINE))
+
+    def pending(self) -> bool:
+        """Tell whether a writer still owes its word on some messages."""
+        return bool(np.any(self._handed == _Handed.PENDING))
+
+    def results(self, transports: dict[str, str], now_ns: int) -> list[ConsumerResult]:
+        """Judge every cycle as of now, and return each consumer's account."""
+        intake = self._intake()
+        return [
+            self._result(name, transports[name], intake, now_ns)
+            for name in self._accounts
+        ]
+
+    def _intake(self) -> _Intake:
+        """Return what the pipeline took in.
+
+        What any consumer has seen was taken in, whatever the writer knows of it.
+        """
+        seen = np.zeros(self._plan.messages, dtype=np.bool_)
+        for account in self._accounts.values():
+            seen |= account.tally.fates != Fate.UNSEEN
+        open_ = (self._handed == _Handed.PENDING) | (self._handed == _Handed.AMBIGUOUS)
+        return _Intake(
+            accepted=(self._handed == _Handed.ACCEPTED) | seen,
+            ambiguous=open_ & ~seen,
+        )
+
+    def _result(
+        self, name: str, transport: str, intake: _Intake, now_ns: int
+    ) -> ConsumerResult:
+        tally = self._accounts[name].tally
+        cycles = tuple(
+            self._judge(name, cycle, intake, now_ns)
+            for cycle in range(self._plan.cycles)
+        )
+        counted = [cycle for cycle in cycles if cycle.state in _COUNTED]
+        beside = Counts(unexplained=tally.unexplained, other_runs=tally.other_runs)
+        return ConsumerResult(
+            name=name,
+            transport=transport,
+            counts=sum((cycle.counts for cycle in cycles), beside),
+            valid=sum((cycle.counts for cycle in counted), Counts()),
+            latency=tally.latency,
+            gaps=join_spans(gap for cycle in counted for gap in cycle.gaps),
+            cycles=cycles,
+        )
+
+    def _judge(
+        self, name: str, cycle: int, intake: _Intake, now_ns: int
+    ) -> CycleResult:
+        span = self._plan.span_of(cycle)
+        here = slice(span.first, span.end)
+        counts = self._count(name, cycle, intake)
+        state, reason = judge(self._finding(name, cycle, counts, now_ns))
+        fates = self._accounts[name].tally.fates[here]
+        lost = intake.accepted[here] & np.isin(fates, _LOST)
+        sent = counts.attempted > 0
+        return CycleResult(
+            index=cycle,
+            consumer=name,
+            span=span,
+            first_sent_ns=int(self._first_sent_ns[cycle]) if sent else None,
+            last_sent_ns=int(self._last_sent_ns[cycle]) if sent else None,
+            state=state,
+            reason=reason,
+            counts=counts,
+            gaps=spans_of(np.flatnonzero(lost) + span.first),
+        )
+
+    def _count(self, name: str, cycle: int, intake: _Intake) -> Counts:
+        span = self._plan.span_of(cycle)
+        here = slice(span.first, span.end)
+        tally = self._accounts[name].tally
+        handed, fates = self._handed[here], tally.fates[here]
+        accepted, ambiguous = intake.accepted[here], intake.ambiguous[here]
+        by_fate = np.bincount(fates[accepted], minlength=len(Fate))
+        refused = (handed == _Handed.REJECTED) & ~accepted
+        after = int(by_fate[Fate.AFTER_DEADLINE])
+        seen = int(np.count_nonzero(fates != Fate.UNSEEN))
+        return Counts(
+            attempted=int(np.count_nonzero(handed)),
+            rejected=int(np.count_nonzero(refused)),
+            ambiguous=int(np.count_nonzero(ambiguous)),
+            accepted=int(np.count_nonzero(accepted)),
+            on_time=int(by_fate[Fate.ON_TIME]),
+            late=int(by_fate[Fate.LATE]),
+            corrupt=int(by_fate[Fate.CORRUPT]),
+            lost=int(by_fate[Fate.UNSEEN]) + after,
+            duplicates=int(tally.arrivals[cycle]) - seen,
+            after_deadline=after,
+            reordered=int(tally.reordered[cycle]),
+        )
+
+    def _finding(self, name: str, cycle: int, counts: Counts, now_ns: int) -> Finding:
+        """Gather what bears on a cycle from its first send until it was final.
+
+        It is final when the last of its messages has arrived, or else when they are
+        all lost.
+        """
+        account = self._accounts[name]
+        from_ns, sent_ns = self._first_sent_ns[cycle], self._last_sent_ns[cycle]
+        deadline_ns = int(sent_ns) + self._deadlines.lost_after_ns
+        complete = counts.good == counts.accepted
+        to_ns = account.tally.last_first_ns[cycle] if complete else deadline_ns
+        until = int(min(to_ns, now_ns))
+        return Finding(
+            counts=counts,
+            own_fault=_overlapping(self._faults, from_ns, until)
+            or _overlapping(account.faults, from_ns, until),
+            reader_away=account.absent(from_ns, until),
+            attached=account.heard_ns > sent_ns,
+            seconds_short=max(0, deadline_ns - now_ns) / NS,
+        )

@@ -1,0 +1,97 @@
+"""How a cycle ended for one consumer: the rules, as one literal table."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from prober.records import Counts, State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What is known of a cycle and a consumer when the cycle is judged."""
+
+    counts: Counts
+    own_fault: str = ""
+    """A fault of the prober, measured while the cycle was open."""
+    reader_away: str = ""
+    """Why the reader was not attached for some of that time."""
+    attached: bool = True
+    """Something was received after the cycle's last send."""
+    seconds_short: float = 0.0
+    """How long before its deadline the cycle had to be judged."""
+
+
+def _not_started(finding: Finding) -> str:
+    return "" if finding.counts.attempted else "not started"
+
+
+def _own_fault(finding: Finding) -> str:
+    return finding.own_fault
+
+
+def _unbalanced(finding: Finding) -> str:
+    return (
+        "" if finding.counts.balanced() else "the fates do not add up: a fault of ours"
+    )
+
+
+def _writer_broke(finding: Finding) -> str:
+    ambiguous = finding.counts.ambiguous
+    if not ambiguous:
+        return ""
+    return f"writer stream broke with {ambiguous:,} unacknowledged"
+
+
+def _nothing_accepted(finding: Finding) -> str:
+    return "" if finding.counts.accepted else "the ingress refused every message"
+
+
+def _reader_away(finding: Finding) -> str:
+    return finding.reader_away
+
+
+def _cut_short(finding: Finding) -> str:
+    if not finding.counts.bad or finding.seconds_short <= 0:
+        return ""
+    return f"ended {finding.seconds_short:.1f} s before the last deadline"
+
+
+def _no_evidence(finding: Finding) -> str:
+    # Without a sign of life after the last send, a dead reader looks like a dead
+    # platform. When everything arrived, that is sign enough.
+    if finding.attached or not finding.counts.bad:
+        return ""
+    return "no sign that the reader was attached to the end"
+
+
+def _bad(finding: Finding) -> str:
+    lost, corrupt = finding.counts.lost, finding.counts.corrupt
+    words = [f"{lost:,} lost"] if lost else []
+    words += [f"{corrupt:,} corrupt"] if corrupt else []
+    return ", ".join(words)
+
+
+_Rule = Callable[[Finding], str]
+"""Returns the reason why it applies, empty if it does not."""
+
+RULES: tuple[tuple[State, _Rule], ...] = (
+    # The first rule that gives a reason decides.
+    (State.MISSED, _not_started),  # scheduled, and nothing of it was sent
+    (State.INVALID, _own_fault),  # we measured that we ourselves were at fault
+    (State.INVALID, _unbalanced),  # our accounts are wrong: believe nothing of them
+    (State.INCONCLUSIVE, _writer_broke),  # nobody knows what was handed over
+    (State.INCONCLUSIVE, _nothing_accepted),  # nothing to deliver, nothing to judge
+    (State.INCONCLUSIVE, _reader_away),  # we were not there to see
+    (State.INCONCLUSIVE, _cut_short),  # what is missing may still have come
+    (State.INCONCLUSIVE, _no_evidence),  # we may not have been there to see
+    (State.LOSS, _bad),
+)
+
+
+def judge(finding: Finding) -> tuple[State, str]:
+    """Return the state of a cycle for a consumer, and why; PASS if no rule applies."""
+    for state, rule in RULES:
+        reason = rule(finding)
+        if reason:
+            return state, reason
+    return State.PASS, ""
