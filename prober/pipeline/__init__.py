@@ -1,0 +1,1 @@
+"""The reference Loggregator: agent, router and reverse log proxy, diodes between."""
