@@ -1,0 +1,189 @@
+"""What a sample supports: the block gamma interval with a declared worst burst.
+
+Loss comes in laps of a ring buffer, so messages are not independent; blocks of them
+are taken to be. With x_b bad messages in block b and N valid messages in all:
+
+    y = sum x_b     S2 = sum x_b**2     w = max(W, max x_b)
+    lower(a) = gamma quantile(a;     shape y**2 / S2,             mean y)     / N
+    upper(a) = gamma quantile(1 - a; shape (y + w)**2/(S2 + w*w), mean y + w) / N
+
+after Fay & Feuer 1997, who add the largest weight: what was seen, plus one worst burst
+that could have stayed unseen. With all x_b = W = 1 it is the exact Poisson interval;
+without losses the upper bound is 3.0 W/N, the rule of three in units of the burst.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from prober.slo.tallies import Tally, tally
+from prober.slo.targets import budget_ratio
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """Bounds of the loss ratio that a sample of blocks supports."""
+
+    bad: int
+    total: int
+    worst_burst: int
+    """The declared W, in messages: an assumption, to be printed with every bound."""
+    confidence: float
+    lossy_blocks: int
+    largest: int
+    """Bad messages in the worst block."""
+    k_eff: float
+    """How many equal bursts the losses amount to: y**2 / S2, and 0 without losses."""
+    lower: float
+    upper: float
+    """Both ends of the two-sided interval, for display."""
+    lower_one_sided: float
+    upper_one_sided: float
+    """Each alone at the full confidence, for claims."""
+    upper_messages: float
+    """The one-sided upper bound times the total, unclipped: what has to be outnumbered
+    for a claim."""
+
+    @property
+    def point(self) -> float | None:
+        """The loss ratio that was counted; None when nothing was."""
+        return self.bad / self.total if self.total else None
+
+    @property
+    def nines_lower(self) -> float | None:
+        """The nines that may be claimed; None when nothing was counted."""
+        return abs(math.log10(self.upper_one_sided)) if self.total else None
+
+    def messages_needed(self, target: Decimal | str) -> int:
+        """Return the valid messages in all that would support `target`.
+
+        If every further one arrived. At least as many as there are when it is already
+        supported.
+        """
+        needed = math.ceil(self.upper_messages / float(budget_ratio(target)))
+        return max(needed, self.total)
+
+
+def interval(
+    bad_per_block: Iterable[int],
+    total: int,
+    *,
+    worst_burst: int,
+    confidence: float = 0.95,
+) -> Interval:
+    """Return the bounds of the loss ratio that blocks of messages support.
+
+    Args:
+        bad_per_block: Bad messages in each block; blocks without may be left out.
+        total: Valid messages in all blocks, with those left out.
+        worst_burst: W, the most messages that one drop can cost, at least 1.
+        confidence: From 0.5 up to 1, which it may not reach.
+
+    Returns:
+        The bounds, in [0, 1] and never NaN; all of [0, 1] when nothing was counted.
+
+    Raises:
+        ValueError: Counts, burst or confidence that cannot be.
+
+    """
+    lost = [tally(bad, total).bad for bad in bad_per_block if bad]
+    bad, total = tally(sum(lost), total)
+    worst_burst, _ = checked(worst_burst, confidence)
+    tail = 1 - confidence
+    largest = max(lost, default=0)
+    unseen = max(largest, worst_burst)
+    above = [*lost, unseen]
+    return Interval(
+        bad=bad,
+        total=total,
+        worst_burst=worst_burst,
+        confidence=confidence,
+        lossy_blocks=len(lost),
+        largest=largest,
+        k_eff=_shape(lost),
+        lower=_share(_quantile(lost, tail / 2), total, nothing=0.0),
+        upper=_share(_quantile(above, 1 - tail / 2), total, nothing=1.0),
+        lower_one_sided=_share(_quantile(lost, tail), total, nothing=0.0),
+        upper_one_sided=_share(_quantile(above, confidence), total, nothing=1.0),
+        upper_messages=_quantile(above, confidence),
+    )
+
+
+def blocks(cycles: Iterable[tuple[int, int]], worst_burst: int) -> tuple[Tally, ...]:
+    """Merge cycles, in order, into blocks of at least `worst_burst` valid messages.
+
+    One lap of a ring takes that many *consecutive* messages, so that shorter cycles
+    share it and are not independent. What is left over joins the last block.
+    """
+    merged: list[Tally] = []
+    bad = total = 0
+    for cycle in cycles:
+        bad, total = bad + cycle[0], total + cycle[1]
+        if total >= worst_burst:
+            merged.append(tally(bad, total))
+            bad = total = 0
+    if merged and total:
+        last = merged.pop()
+        bad, total = last.bad + bad, last.total + total
+    return (*merged, tally(bad, total)) if total else tuple(merged)
+
+
+def auto_worst_burst(
+    ring: int = 1000,
+    *,
+    ours: int = 1,
+    through: int = 1,
+    rate: int = 0,
+    hole_s: int = 120,
+    largest_seen: int = 0,
+) -> int:
+    """Return the most probe messages that one drop can cost, as `auto` assumes it.
+
+    Args:
+        ring: Places in the largest ring buffer on the path, in envelopes; Loggregator's
+            router keeps 1,000 for each subscription.
+        ours: The probe's share of the traffic through that ring,
+        through: of so many messages; 1 of 1 until it is measured.
+        rate: Messages a second of a continuous probe, which loses as many as it sends
+            while a hole stays unseen; 0 for a single run.
+        hole_s: The longest such hole, in seconds.
+        largest_seen: The largest loss of any block in the environment's history.
+
+    """
+    lap = -(-ring * ours // through)  # rounded up
+    return max(1, lap, rate * hole_s, largest_seen)
+
+
+def checked(worst_burst: int, confidence: float) -> tuple[int, float]:
+    """Return both, or raise ValueError when they cannot be."""
+    if worst_burst < 1:
+        raise ValueError(f"a drop costs at least one message, not {worst_burst}")
+    if not 0.5 <= confidence < 1:  # noqa: PLR2004 - below, bounds would cross the point
+        raise ValueError(f"a confidence lies in [0.5, 1), not at {confidence}")
+    return worst_burst, confidence
+
+
+def _shape(weights: list[int]) -> float:
+    """Return the effective number of events: (sum)**2 / sum of squares, 0 for none."""
+    if not weights:
+        return 0.0
+    return sum(weights) ** 2 / sum(x * x for x in weights)
+
+
+def _quantile(weights: list[int], q: float) -> float:
+    """Return the quantile of the gamma distribution that matches a weighted Poisson.
+
+    Its mean is the sum of the weights, its variance the sum of their squares.
+    """
+    if not weights:
+        return 0.0
+    from scipy.special import gammaincinv  # noqa: PLC0415 - slow to load, rarely needed
+
+    scale = sum(x * x for x in weights) / sum(weights)
+    return float(gammaincinv(_shape(weights), q)) * scale
+
+
+def _share(messages: float, total: int, *, nothing: float) -> float:
+    """Return messages as a share of the total, at most 1; `nothing` without a total."""
+    return min(1.0, messages / total) if total else nothing

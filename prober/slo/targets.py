@@ -1,0 +1,56 @@
+"""An objective as people write it, read once into an exact decimal ratio."""
+
+import re
+from decimal import Decimal
+from fractions import Fraction
+
+from prober.errors import UsageError
+
+_WRITTEN = re.compile(r"(\d+\.?\d*|\.\d+)\s*(%?)", re.ASCII)
+_LONGEST = 20
+"""Digits beyond what any sample could tell apart would round to 100 %."""
+
+
+def parse_target(text: str) -> Decimal:
+    """Return the objective that `text` states, as a ratio between 0 and 1.
+
+    Above 1 it is a percentage, and `%` may follow (`"99.9"`, `"99.9%"`); below 1 it is
+    a ratio (`"0.999"`). Raises UsageError for 0, 1, 100, numbers that are not strings
+    (a YAML float has lost its last digits already) and anything else.
+    """
+    if not isinstance(text, str):
+        raise UsageError(
+            f'an objective is a string like "99.9", not the number {text}: quote it'
+        )
+    written = _WRITTEN.fullmatch(text.strip())
+    if written is None or len(text) > _LONGEST:
+        raise UsageError(
+            f"the objective {text!r} is no number; write a percentage like 99.9 or a "
+            "ratio like 0.999"
+        )
+    value, is_percent = Decimal(written[1]), bool(written[2])
+    if value > 1 and value < 100:  # noqa: PLR2004 - a percentage
+        return value.scaleb(-2)
+    if 0 < value < 1 and not is_percent:
+        return value
+    raise UsageError(
+        f"the objective {text!r} leaves nothing to measure; write a percentage between "
+        "1 and 100, like 99.9, or a ratio between 0 and 1, like 0.999"
+    )
+
+
+def as_target(target: Decimal | str) -> Decimal:
+    """Return an objective as a ratio; strings are read by `parse_target`.
+
+    Raises UsageError for a Decimal that is not between 0 and 1, and for any other type.
+    """
+    if not isinstance(target, Decimal):
+        return parse_target(target)
+    if not (target.is_finite() and 0 < target < 1):
+        raise UsageError(f"an objective lies between 0 and 1, not at {target}")
+    return target
+
+
+def budget_ratio(target: Decimal | str) -> Fraction:
+    """Return the error budget 1 - target, exactly, as a share of the valid messages."""
+    return 1 - Fraction(as_target(target))

@@ -1,0 +1,226 @@
+"""The verdict: was the objective met by the messages that were counted?
+
+Counting, not inferring: whoever has the counts and a calculator comes to the same.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Literal
+
+from prober.records import State
+from prober.slo.cycles import Evidence
+from prober.slo.tallies import Tally
+from prober.slo.targets import as_target, budget_ratio
+from prober.slo.words import format_share, format_target, one_in
+
+VerdictState = Literal["met", "violated", "inconclusive", "no_data", "could_not_probe"]
+
+EXIT_CODES: Mapping[VerdictState | None, int] = {
+    None: 0,  # without an objective nothing can be missed
+    "met": 0,
+    "violated": 1,
+    "inconclusive": 3,
+    "no_data": 3,  # neither 0 % nor 100 %: evidence is missing
+    "could_not_probe": 4,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether the objective was met, by counting; None without an objective."""
+
+    state: VerdictState | None
+    exit_code: int
+    reason: str
+    """One sentence with the numbers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """One consumer's evidence before the rules."""
+
+    evidence: Evidence
+    target: Decimal
+    min_coverage: Fraction
+    where: str
+    """` on rlp` where there are several consumers."""
+
+    def over(self, counts: Tally) -> bool:
+        """Tell whether more are bad than the budget allows: exactly, in fractions."""
+        return counts.bad > budget_ratio(self.target) * counts.total
+
+    def numbers(self) -> str:
+        """Return what was counted beside what is allowed."""
+        allowed = budget_ratio(self.target) * self.evidence.counted.total
+        asked = format_target(self.target)
+        return f"{lost_of(self.evidence.counted)}; {asked} allows {int(allowed):,}"
+
+
+def verdict(
+    evidence: Sequence[Evidence],
+    target: Decimal | str | None,
+    *,
+    min_coverage: Decimal | str = "0.9",
+    failure: str | None = None,
+) -> Verdict:
+    """Judge a run, or a window, by counting its messages on every consumer.
+
+    Args:
+        evidence: One for each consumer; the objective holds for each of them alone.
+        target: The objective; None for none.
+        min_coverage: The least share of cycles that must count, as a decimal ratio.
+        failure: Why nothing at all could be measured, as one sentence.
+
+    Raises:
+        UsageError: An objective that cannot be.
+
+    """
+    if failure is not None:
+        return _verdict("could_not_probe", f"COULD NOT PROBE: {failure}")
+    if target is None:
+        seen = "; ".join(lost_of(e.counted) + _on(e, evidence) for e in evidence)
+        return _verdict(None, f"No objective was given: {seen or _NOTHING}.")
+    judged = [
+        _judge(
+            _Case(
+                evidence=each,
+                target=as_target(target),
+                min_coverage=Fraction(Decimal(min_coverage)),
+                where=_on(each, evidence),
+            )
+        )
+        for each in sorted(evidence, key=lambda e: e.counted.loss or 0, reverse=True)
+    ]
+    states = {state for state, _ in judged}
+    together = next(state for state, holds in _TOGETHER if holds(states))
+    # The worst consumer in that state speaks; one without data where none is in it.
+    speaking = [reason for state, reason in judged if state == together]
+    speaking += [reason for state, reason in judged if state == "no_data"]
+    return _verdict(together, next(iter(speaking), f"NO DATA: {_NOTHING}."))
+
+
+def lost_of(counts: Tally) -> str:
+    """Return `13 of 42,999 probe messages lost or damaged, 1 in 3,307`."""
+    bad, total = counts
+    if not total:
+        return _NOTHING
+    if not bad:
+        return f"none of {total:,} probe messages lost or damaged"
+    rate = one_in(bad, total)
+    return f"{bad:,} of {total:,} probe messages lost or damaged, {rate}"
+
+
+_NOTHING = "no message was accepted in a cycle that counts"
+
+
+def _on(one: Evidence, among: Sequence[Evidence]) -> str:
+    return f" on {one.consumer}" if len(among) > 1 else ""
+
+
+def _verdict(state: VerdictState | None, reason: str) -> Verdict:
+    return Verdict(state=state, exit_code=EXIT_CODES[state], reason=reason)
+
+
+def _judge(case: _Case) -> tuple[VerdictState, str]:
+    """Return the state of one consumer and its reason, by the first rule that holds."""
+    return next((state, why(case)) for state, holds, why in _RULES if holds(case))
+
+
+def _uncovered(case: _Case) -> bool:
+    coverage = case.evidence.coverage
+    return coverage is None or coverage < case.min_coverage
+
+
+def _left(case: _Case) -> str:
+    """Return how much of the budget is left, and how much of it is sure."""
+    budget = budget_ratio(case.target)
+    left, sure = (
+        format_share(1 - bad / (budget * total), 1)
+        for bad, total in (case.evidence.counted, case.evidence.worst)
+    )
+    unseen = f" ({sure} if all that went unseen was lost)" if sure != left else ""
+    return f"; {left} is left{unseen}" if case.evidence.counted.bad else ""
+
+
+_LACKING = (
+    (State.INCONCLUSIVE, "cannot tell"),
+    (State.INVALID, "are our fault"),
+    (State.MISSED, "were missed"),
+)
+
+
+def _coverage_reason(case: _Case) -> str:
+    counts = ((case.evidence.states[state], words) for state, words in _LACKING)
+    why = ", ".join(f"{count:,} {words}" for count, words in counts if count)
+    covered = format_share(case.evidence.coverage or 0, 1)
+    needed = format_share(case.min_coverage, 0)
+    return (
+        f"CANNOT TELL{case.where}: measured {covered} of the time, "
+        f"{needed} is needed; of its cycles {why}."
+    )
+
+
+def _unsure_reason(case: _Case) -> str:
+    unseen = case.evidence.worst.bad - case.evidence.counted.bad
+    return (
+        f"CANNOT TELL{case.where}: {case.numbers()}, but over budget if the "
+        f"{unseen:,} that went unseen were lost."
+    )
+
+
+_RULES: tuple[
+    tuple[VerdictState, Callable[[_Case], bool], Callable[[_Case], str]], ...
+] = (
+    (
+        # Nothing was counted, so there is nothing to judge: no data is not 100 %.
+        "no_data",
+        lambda c: not c.evidence.counted.total,
+        lambda c: f"NO DATA{c.where}: {_NOTHING}.",
+    ),
+    (
+        # Before coverage: so many are known to be lost that even if every message of
+        # the cycles that do not count had arrived, it would be too many.
+        "violated",
+        lambda c: c.over(c.evidence.best),
+        lambda c: f"OVER BUDGET{c.where}: {c.numbers()}.",
+    ),
+    (
+        # Before the count: the cycles that do not count may well be the bad ones (a
+        # platform that drops readers when overloaded), or the only good ones.
+        "inconclusive",
+        _uncovered,
+        _coverage_reason,
+    ),
+    (
+        # Enough was measured, and what was measured is too much.
+        "violated",
+        lambda c: c.over(c.evidence.counted),
+        lambda c: f"OVER BUDGET{c.where}: {c.numbers()}.",
+    ),
+    (
+        # Within budget by what counts, over it if the unseen was lost: silence is not
+        # allowed to be good.
+        "inconclusive",
+        lambda c: c.over(c.evidence.worst),
+        _unsure_reason,
+    ),
+    (
+        "met",
+        lambda _: True,
+        lambda c: f"WITHIN BUDGET{c.where}: {c.numbers()}{_left(c)}.",
+    ),
+)
+"""From evidence to a consumer's state; the first row that holds decides."""
+
+_TOGETHER: tuple[tuple[VerdictState, Callable[[set[VerdictState]], bool]], ...] = (
+    # The objective holds for every consumer, so one that is over budget decides.
+    ("violated", lambda states: "violated" in states),
+    # Nothing was counted anywhere, or nobody was there to count.
+    ("no_data", lambda states: states <= {"no_data"}),
+    # One consumer without evidence leaves the question open.
+    ("inconclusive", lambda states: states != {"met"}),
+    ("met", lambda _: True),
+)
+"""From the consumers' states to the run's; the first row that holds decides."""
