@@ -1,0 +1,361 @@
+"""The report as data: all arithmetic happens here, what renders it only writes."""
+
+import platform
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from itertools import groupby
+
+from prober import __version__, slo
+from prober.clock import NS
+from prober.histogram import Histogram
+from prober.records import (
+    BufferDrops,
+    ConsumerResult,
+    Counts,
+    CycleResult,
+    RunResult,
+    Span,
+    State,
+)
+
+RINGS: Mapping[int, tuple[str, ...]] = {
+    1_000: ("router",),  # v2 egress, one for each subscription
+    10_000: ("agent", "router"),  # ingress of either
+}
+"""Sizes of Loggregator's buffers, and whose they are, where nothing better is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What an objective allows a consumer to lose, and what is left of it."""
+
+    allowed: Fraction
+    """Messages, not rounded."""
+    consumed: Fraction
+    """The share of `allowed` that is spent; 1 is all of it."""
+    remaining: Fraction
+    """The rest; negative when overspent."""
+    remaining_if_unseen_lost: Fraction
+    """`remaining` if all that went unseen in inconclusive cycles was lost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """Quantiles of send to receive, in seconds; None when nothing arrived."""
+
+    p50: float | None
+    p90: float | None
+    p99: float | None
+    p999: float | None
+    max: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GapSize:
+    """How often a gap of one size was seen, and whose ring it is a multiple of."""
+
+    size: int
+    times: int
+    ring: int | None
+    """The largest known ring that divides `size`."""
+    owners: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """Cycles that do not count, all for one reason."""
+
+    state: State
+    reason: str
+    cycles: int
+    first_sent_ns: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consumer:
+    """All figures of one consumer."""
+
+    name: str
+    transport: str
+    counts: Counts
+    valid: Counts
+    sli: float | None
+    nines: float | None
+    """None when nothing was lost: a sample cannot tell how much less that is."""
+    bounds: slo.Interval
+    """What the sample supports, over blocks that hold a worst burst."""
+    blocks: int
+    budget: Budget | None
+    """None without an objective, and when nothing counts."""
+    coverage: Fraction | None
+    """Cycles that count, of those that could have; None when there were none."""
+    unseen: int
+    """Messages of inconclusive cycles that never came."""
+    lossy_cycles: int
+    largest_loss: int
+    """Bad messages of the worst cycle that counts."""
+    latency: Latency
+    gaps: tuple[Span, ...]
+    gap_sizes: tuple[GapSize, ...]
+    """The same by size, largest first."""
+    states: Mapping[State, int]
+    asides: tuple[Aside, ...]
+    """Cycles that do not count, by reason, in the order of their first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cycle:
+    """One cycle, as every consumer saw it."""
+
+    index: int
+    span: Span
+    first_sent_ns: int | None
+    last_sent_ns: int | None
+    outcomes: tuple[CycleResult, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackDrops:
+    """What the bundled stack's own buffers dropped, beside what the ledger found."""
+
+    buffers: tuple[BufferDrops, ...]
+    dropped: int
+    lost: int | None
+    """What the ledger misses for good, over every cycle.
+
+    None with several consumers, whose losses may be the same messages.
+    """
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether both come to the same; None when they cannot be compared."""
+        return None if self.lost is None else self.lost == self.dropped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One run, with everything that is to be said about it."""
+
+    version: str
+    """Of prober."""
+    python: str
+    result: RunResult
+    target: Decimal | None
+    verdict: slo.Verdict
+    claim: slo.Claim
+    needed: int | None
+    """Further messages, all arriving, that would prove the objective."""
+    consumers: tuple[Consumer, ...]
+    worst: Consumer | None
+    """The one that lost the largest share: it speaks for the environment.
+
+    None when nothing counts on any of them.
+    """
+    cycles: tuple[Cycle, ...]
+    stack_drops: StackDrops | None
+    """None against any other environment than the bundled stack."""
+
+
+def build(
+    result: RunResult,
+    target: Decimal | None,
+    *,
+    worst_burst: int = 1_000,
+    failure: str | None = None,
+    version: str = __version__,
+    python: str = platform.python_version(),
+) -> Report:
+    """Work out everything that is to be said about a run.
+
+    Args:
+        result: What was measured.
+        target: The objective as a ratio, `Decimal("0.999")`; None for none.
+        worst_burst: The most messages that a single drop can cost, at least 1.
+        failure: Why nothing at all could be measured, as one sentence.
+        version: Of prober, as the report is to name it.
+        python: Version of the Python that ran it.
+
+    Raises:
+        UsageError: An objective that cannot be.
+        ValueError: A worst burst below one message.
+
+    """
+    rings = _rings(result.stack_drops)
+    evidence = [slo.evidence_of(each) for each in result.consumers]
+    consumers = tuple(
+        _consumer(each, seen, target, worst_burst, rings)
+        for each, seen in zip(result.consumers, evidence, strict=True)
+    )
+    return Report(
+        version=version,
+        python=python,
+        result=result,
+        target=target,
+        verdict=slo.verdict(evidence, target, failure=failure),
+        claim=slo.claim(evidence, target, worst_burst=worst_burst),
+        needed=_needed(consumers, target),
+        consumers=consumers,
+        worst=_worst(consumers),
+        cycles=_cycles(result.consumers),
+        stack_drops=_stack_drops(result),
+    )
+
+
+def _consumer(
+    result: ConsumerResult,
+    evidence: slo.Evidence,
+    target: Decimal | None,
+    worst_burst: int,
+    rings: Mapping[int, tuple[str, ...]],
+) -> Consumer:
+    counted = evidence.counted
+    blocks = slo.blocks(evidence.blocks, worst_burst)
+    bad = [block.bad for block in evidence.blocks if block.bad]
+    return Consumer(
+        name=result.name,
+        transport=result.transport,
+        counts=result.counts,
+        valid=result.valid,
+        sli=counted.sli,
+        nines=slo.nines(*counted),
+        bounds=slo.interval(
+            (block.bad for block in blocks), counted.total, worst_burst=worst_burst
+        ),
+        blocks=len(blocks),
+        budget=_budget(evidence, target),
+        coverage=evidence.coverage,
+        unseen=evidence.unsure.bad,
+        lossy_cycles=len(bad),
+        largest_loss=max(bad, default=0),
+        latency=_latency(result.latency),
+        gaps=result.gaps,
+        gap_sizes=_gap_sizes(result.gaps, rings),
+        states=result.states(),
+        asides=_asides(result.cycles),
+    )
+
+
+def _budget(evidence: slo.Evidence, target: Decimal | None) -> Budget | None:
+    if target is None or not evidence.counted.total:
+        return None
+    ratio = 1 - Fraction(target)
+    bad, total = evidence.counted
+    worst_bad, worst_total = evidence.worst
+    consumed = bad / (ratio * total)
+    return Budget(
+        allowed=ratio * total,
+        consumed=consumed,
+        remaining=1 - consumed,
+        remaining_if_unseen_lost=1 - worst_bad / (ratio * worst_total),
+    )
+
+
+def _latency(histogram: Histogram) -> Latency:
+    def seconds(q: float) -> float | None:
+        ns = histogram.quantile(q)
+        return None if ns is None else ns / NS
+
+    return Latency(
+        p50=seconds(0.5),
+        p90=seconds(0.9),
+        p99=seconds(0.99),
+        p999=seconds(0.999),
+        max=seconds(1),
+    )
+
+
+def _needed(consumers: Iterable[Consumer], target: Decimal | None) -> int | None:
+    if target is None:
+        return None
+    bounds = [each.bounds for each in consumers if each.bounds.total]
+    return max((b.messages_needed(target) - b.total for b in bounds), default=None)
+
+
+def _worst(consumers: Iterable[Consumer]) -> Consumer | None:
+    def loss(consumer: Consumer) -> Fraction:
+        return Fraction(consumer.valid.bad, consumer.valid.accepted)
+
+    return max((c for c in consumers if c.valid.accepted), key=loss, default=None)
+
+
+def _cycles(consumers: Iterable[ConsumerResult]) -> tuple[Cycle, ...]:
+    def index(outcome: CycleResult) -> int:
+        return outcome.index
+
+    outcomes = (outcome for each in consumers for outcome in each.cycles)
+    # Sorting is stable, so that the consumers keep their order within a cycle.
+    return tuple(
+        _cycle(tuple(group)) for _, group in groupby(sorted(outcomes, key=index), index)
+    )
+
+
+def _cycle(outcomes: tuple[CycleResult, ...]) -> Cycle:
+    one = outcomes[0]  # what was sent is the same for all
+    return Cycle(
+        index=one.index,
+        span=one.span,
+        first_sent_ns=one.first_sent_ns,
+        last_sent_ns=one.last_sent_ns,
+        outcomes=outcomes,
+    )
+
+
+def _asides(cycles: Iterable[CycleResult]) -> tuple[Aside, ...]:
+    found: dict[tuple[State, str], list[CycleResult]] = {}
+    for cycle in cycles:
+        if cycle.state not in (State.PASS, State.LOSS):
+            found.setdefault((cycle.state, cycle.reason), []).append(cycle)
+    return tuple(
+        Aside(
+            state=state,
+            reason=reason,
+            cycles=len(group),
+            first_sent_ns=group[0].first_sent_ns,
+        )
+        for (state, reason), group in found.items()
+    )
+
+
+def _gap_sizes(
+    gaps: Iterable[Span], rings: Mapping[int, tuple[str, ...]]
+) -> tuple[GapSize, ...]:
+    sizes = Counter(gap.count for gap in gaps)
+    return tuple(
+        _gap_size(size, times, rings)
+        for size, times in sorted(sizes.items(), reverse=True)
+    )
+
+
+def _gap_size(size: int, times: int, rings: Mapping[int, tuple[str, ...]]) -> GapSize:
+    ring = max((ring for ring in rings if not size % ring), default=None)
+    owners = () if ring is None else rings[ring]
+    return GapSize(size=size, times=times, ring=ring, owners=owners)
+
+
+def _rings(drops: Iterable[BufferDrops]) -> Mapping[int, tuple[str, ...]]:
+    """Return whose ring each size is: of the buffers that dropped, where we know."""
+    known: dict[int, tuple[str, ...]] = {}
+    for each in drops:
+        owner = each.buffer.partition(" ")[0]
+        # A ring of one would divide every gap and explain none.
+        if each.dropped and each.ring > 1 and owner not in known.get(each.ring, ()):
+            known[each.ring] = (*known.get(each.ring, ()), owner)
+    return known or RINGS
+
+
+def _stack_drops(result: RunResult) -> StackDrops | None:
+    if not result.stack_drops:
+        return None
+    lost = None
+    if len(result.consumers) == 1:
+        counts = result.consumers[0].counts
+        # What came after the deadline stays lost, but no buffer dropped it.
+        lost = counts.lost - counts.after_deadline
+    return StackDrops(
+        buffers=result.stack_drops,
+        dropped=sum(each.dropped for each in result.stack_drops),
+        lost=lost,
+    )
