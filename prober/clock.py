@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Collection
 from typing import Protocol
 
 NS = 1_000_000_000
@@ -41,3 +42,18 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Return when `seconds` have passed."""
         await asyncio.sleep(seconds)
+
+
+async def finished(
+    clock: Clock, seconds: float, tasks: Collection[asyncio.Task[None]]
+) -> bool:
+    """Wait for tasks, but not longer than some time; tell whether all are done."""
+    alarm = asyncio.ensure_future(clock.sleep(seconds))
+    try:
+        waiting = set(tasks)
+        while waiting and not alarm.done():
+            await asyncio.wait({alarm, *waiting}, return_when=asyncio.FIRST_COMPLETED)
+            waiting = {task for task in waiting if not task.done()}
+        return not waiting
+    finally:
+        alarm.cancel()

@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -163,6 +163,9 @@ class Ledger:
     def fault(self, fault: Fault, consumer: str | None = None) -> None:
         """Note a measured fault of the prober, at one consumer or (None) at all."""
         faults = self._faults if consumer is None else self._accounts[consumer].faults
+        if faults and faults[-1].to_ns >= fault.from_ns:  # it goes on
+            last = faults.pop()
+            fault = replace(fault, from_ns=min(last.from_ns, fault.from_ns))
         faults.append(fault)
 
     def merge(self, consumer: str, tally: Tally) -> None:

@@ -1,0 +1,102 @@
+"""How the prober's own ends speak gRPC: mutual TLS, true connections, plain sentences.
+
+Sync and asyncio channels take the same credentials and options, so both are opened
+with what is made here.
+"""
+
+from pathlib import Path
+
+import grpc
+
+from prober.errors import ConnectError, CouldNotProbe, RefusedError, UsageError
+from prober.records import Tls
+
+BATCH_SENDER = "/loggregator.v2.Ingress/BatchSender"
+BATCHED_RECEIVER = "/loggregator.v2.Egress/BatchedReceiver"
+
+MAX_RECEIVE_BYTES = 64 << 20
+"""A batch is counted in envelopes, so it may be large: gRPC's own 4 MiB breaks."""
+
+Options = list[tuple[str, int | str]]
+
+
+def credentials(tls: Tls) -> grpc.ChannelCredentials:
+    """Read the certificate files, and return what a channel needs of them.
+
+    Raises UsageError naming the file that cannot be read.
+    """
+    return grpc.ssl_channel_credentials(
+        root_certificates=_read(tls.ca_file),
+        private_key=_read(tls.key_file),
+        certificate_chain=_read(tls.cert_file),
+    )
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"cannot read the certificate file {path}: {error.strerror}"
+        ) from error
+
+
+def options(tls: Tls) -> Options:
+    """Return the channel options: a connection of its own, and a live one.
+
+    Loggregator ends connections that are pinged more often than every 10 s.
+    """
+    return [
+        ("grpc.ssl_target_name_override", tls.server_name),
+        ("grpc.use_local_subchannel_pool", 1),
+        ("grpc.max_receive_message_length", MAX_RECEIVE_BYTES),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+        ("grpc.enable_retries", 0),
+    ]
+
+
+_EXPLANATIONS: tuple[tuple[str, str], ...] = (
+    # What gRPC's details contain -> what it means, and what to do.
+    ("Connection refused", "nothing listens there; is it running, and the port right?"),
+    (
+        "Hostname Verification Check failed",
+        "its certificate does not carry the name {name}; give the server name it has",
+    ),
+    (
+        "Peer name {name} is not in peer certificate",
+        "its certificate does not carry the name {name}; give the server name it has",
+    ),
+    (
+        "CERTIFICATE_VERIFY_FAILED",
+        "its certificate is not one that {ca} vouches for, or has expired",
+    ),
+    (
+        "TSI_DATA_CORRUPTED",
+        "it broke the handshake off: is the client certificate {cert} one of its CA?",
+    ),
+    ("WRONG_VERSION_NUMBER", "it does not speak TLS there; is the port right?"),
+    ("DNS resolution failed", "its name cannot be resolved"),
+    ("Domain name not found", "its name cannot be resolved"),
+    ("Deadline Exceeded", "it did not answer in time"),
+    ("Timeout occurred", "it did not answer in time"),
+)
+
+
+def explain(
+    peer: str, address: str, tls: Tls, code: grpc.StatusCode, details: str | None
+) -> CouldNotProbe:
+    """Return the error that tells a person what a failed call to a peer means."""
+    details = details or ""
+    names = {"name": tls.server_name, "ca": tls.ca_file, "cert": tls.cert_file}
+    for needle, meaning in _EXPLANATIONS:
+        if needle.format(**names).lower() in details.lower():
+            words = meaning.format(**names)
+            return ConnectError(f"cannot connect to the {peer} at {address}: {words}")
+    said = f"{code.name} {details}".strip()
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return ConnectError(f"cannot connect to the {peer} at {address}: {said}")
+    return RefusedError(f"the {peer} at {address} refused: {said}")

@@ -1,0 +1,109 @@
+"""How values are written on the command line, and what each is taken for."""
+
+import re
+from decimal import Decimal
+from fractions import Fraction
+
+import rich_click as click
+
+from prober import slo
+from prober.clock import NS
+from prober.errors import UsageError
+from prober.plan import Sizes
+from prober.records import Kind
+
+MIX = "mix"
+_UNITS_NS = {"ms": NS // 1000, "s": NS, "m": 60 * NS, "h": 3600 * NS, "d": 86400 * NS}
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_RATE = re.compile(r"(\d+(?:\.\d+)?)(?:/s)?")
+_ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\s/]+):(\d{1,5})")
+
+
+class Rate(click.ParamType[Fraction | None]):
+    """Messages a second, or `max`; converts to a Fraction, or None for `max`."""
+
+    name = "N/s|max"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Fraction | None:
+        """Read `2000`, `2000/s`, `0.5/s` or `max`."""
+        if not isinstance(value, str) or value == "max":
+            return None
+        form = _RATE.fullmatch(value)
+        if form is None or Fraction(form[1]) <= 0:
+            self.fail(f"{value!r} is not a rate: write 2000/s, 0.5/s or max", param, ctx)
+        return Fraction(form[1])
+
+
+class Duration(click.ParamType[int]):
+    """A length of time; converts to nanoseconds."""
+
+    name = "DURATION"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Read `500ms`, `10s`, `1m30s`."""
+        if isinstance(value, int):
+            return value
+        text = str(value)
+        if _DURATION.fullmatch(text) is None:
+            self.fail(f"{text!r} is not a duration: write 500ms, 10s or 1m30s", param, ctx)
+        parts = _PART.findall(text)
+        return round(sum(Fraction(number) * _UNITS_NS[unit] for number, unit in parts))
+
+
+class Size(click.ParamType[Sizes]):
+    """Bytes of a payload, fixed or a range."""
+
+    name = "BYTES|LOW-HIGH"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Sizes:
+        """Read `100` or `100-2000`."""
+        if isinstance(value, Sizes):
+            return value
+        low, _, high = str(value).partition("-")
+        if not (low.isdecimal() and (high.isdecimal() or not high)):
+            self.fail(f"{value!r} is not a size: write 100 or 100-2000", param, ctx)
+        return Sizes(low=int(low), high=int(high or low))
+
+
+class Target(click.ParamType[Decimal]):
+    """An objective: the share of messages that is to be delivered."""
+
+    name = "PERCENT"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Decimal:
+        """Read `99.9` or `0.999`."""
+        try:
+            return slo.parse_target(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Address(click.ParamType[str]):
+    """A host and a port."""
+
+    name = "HOST:PORT"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Read `127.0.0.1:3458`, `name:3458` or `[::1]:3458`."""
+        form = _ADDRESS.fullmatch(str(value))
+        if form is None or not 0 < int(form[2]) < 1 << 16:
+            self.fail(f"{value!r} is not HOST:PORT, as 127.0.0.1:3458 is", param, ctx)
+        return str(value)
+
+
+def kinds(names: tuple[str, ...]) -> tuple[Kind, ...]:
+    """Return the kinds of envelope named, each once, `mix` standing for all of them."""
+    if MIX in names:
+        return tuple(Kind)
+    return tuple(dict.fromkeys(Kind(name) for name in names))

@@ -1,0 +1,219 @@
+"""The way in by gRPC: `BatchSender` of an agent, a forwarder agent or a router.
+
+A client stream acknowledges nothing until it is half-closed and its status awaited. So
+the writer cuts what it writes into segments of about a second, each a stream of its
+own on one connection: a segment's status decides on all its messages together.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import random
+from dataclasses import dataclass, field
+from typing import Self
+
+import grpc
+from grpc import aio
+
+from prober import channel
+from prober.clock import NS, Clock, finished
+from prober.errors import CouldNotProbe
+from prober.ingress import Report
+from prober.records import Handover, Outcome, Span, Tls
+
+SEGMENT_SECONDS = 1.0
+CONNECT_SECONDS = 10.0
+FIRST_BACKOFF_SECONDS = 0.1
+MAX_BACKOFF_SECONDS = 10.0
+
+_Call = aio.StreamUnaryCall[bytes, bytes]
+
+
+@dataclass(slots=True)
+class _Segment:
+    """A client stream and what was written to it."""
+
+    call: _Call
+    opened_ns: int
+    spans: list[Span] = field(default_factory=list)
+
+
+class AgentWriter:
+    """Writes to the `BatchSender` of one peer; see `prober.ingress.Writer`.
+
+    When the connection is gone, batches are refused at once, with the reason, while a
+    task connects anew with full-jitter back-off, each time on a fresh channel. A batch
+    is never sent twice.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        tls: Tls,
+        clock: Clock,
+        report: Report,
+        *,
+        peer: str = "agent",
+        rng: random.Random | None = None,
+    ) -> None:
+        self.written_to = f"{peer} at {address}"
+        self._address, self._tls, self._peer = address, tls, peer
+        self._clock, self._report = clock, report
+        self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
+        self._tasks = asyncio.TaskGroup()
+        self._acknowledging: set[asyncio.Task[None]] = set()
+        self._reconnecting: asyncio.Task[None] | None = None
+        self._channel: aio.Channel | None = None
+        self._segment: _Segment | None = None
+        self._one_at_a_time = asyncio.Lock()
+        self._away = ""
+        """Why there is no connection; empty while there is one."""
+
+    async def __aenter__(self) -> Self:
+        """Connect; raises CouldNotProbe with the reason when that fails."""
+        self._channel = await self._connect()
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Close the connection; what is not acknowledged by now is ambiguous."""
+        self._end_segment()
+        for task in self._acknowledging:
+            task.cancel()
+        if self._reconnecting is not None:
+            self._reconnecting.cancel()
+        await self._tasks.__aexit__(None, None, None)
+        await self._disconnect()
+
+    async def write(self, raw: bytes, span: Span | None) -> None:
+        """Send one batch; waits only for the peer's flow control."""
+        async with self._one_at_a_time:
+            segment = self._open_segment()
+            if segment is None:
+                self._tell([span] if span else [], Handover.REJECTED, self._away)
+                return
+            if span is not None:
+                segment.spans.append(span)
+            try:
+                await segment.call.write(raw)
+            except (aio.AioRpcError, asyncio.InvalidStateError):
+                # Its status tells why, and whether the connection went with it.
+                self._end_segment()
+
+    async def flush(self, seconds: float) -> None:
+        """Get the peer's word on all that was written, or give up after some time."""
+        self._end_segment()
+        pending = set(self._acknowledging)
+        if pending and not await finished(self._clock, seconds, pending):
+            for task in pending:
+                task.cancel()
+            await asyncio.wait(pending)
+
+    def _open_segment(self) -> _Segment | None:
+        """Return the stream to write to, a new one if the last is old or has ended."""
+        segment, now_ns = self._segment, self._clock.now_ns()
+        if segment is not None:
+            old = now_ns - segment.opened_ns >= SEGMENT_SECONDS * NS
+            if not old and not segment.call.done():
+                return segment
+            self._end_segment()
+        if self._away or self._channel is None:
+            return None
+        self._segment = _Segment(call=_stream(self._channel), opened_ns=now_ns)
+        return self._segment
+
+    def _end_segment(self) -> None:
+        segment, self._segment = self._segment, None
+        if segment is not None:
+            task = self._tasks.create_task(self._acknowledge(segment))
+            self._acknowledging.add(task)
+            task.add_done_callback(self._acknowledging.discard)
+
+    async def _acknowledge(self, segment: _Segment) -> None:
+        """Half-close a stream, and report what its status says of its messages."""
+        handover, reason = Handover.AMBIGUOUS, "not acknowledged in time"
+        try:
+            code, details = await _status(segment.call)
+            if _took_all_in(code, details):
+                handover, reason = Handover.ACCEPTED, ""
+            else:
+                error = self._explain(code, details)
+                reason = str(error)
+                if code is grpc.StatusCode.UNAVAILABLE:
+                    self._lose(reason)
+        finally:
+            segment.call.cancel()
+            self._tell(segment.spans, handover, reason)
+
+    def _tell(self, spans: list[Span], handover: Handover, reason: str) -> None:
+        for span in spans:
+            self._report(Outcome(span=span, handover=handover, reason=reason))
+
+    def _lose(self, reason: str) -> None:
+        """Note that the connection is gone, and see to another."""
+        if not self._away:
+            self._away = reason
+            self._reconnecting = self._tasks.create_task(self._reconnect())
+
+    async def _reconnect(self) -> None:
+        for attempt in itertools.count():
+            longest = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2**attempt)
+            await self._clock.sleep(self._rng.uniform(0, longest))
+            await self._disconnect()
+            try:
+                self._channel = await self._connect()
+            except CouldNotProbe as error:
+                self._away = str(error)
+            else:
+                self._away = ""
+                return
+
+    async def _connect(self) -> aio.Channel:
+        """Open a channel, and prove that the peer would take a stream over it.
+
+        A stream of nothing, half-closed at once, is answered like any other: only
+        then are connection, both certificates and the service known to be right.
+        """
+        fresh = aio.secure_channel(
+            self._address,
+            channel.credentials(self._tls),
+            options=channel.options(self._tls),
+        )
+        code, details = grpc.StatusCode.DEADLINE_EXCEEDED, "Timeout occurred"
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                code, details = await _status(_stream(fresh))
+        except TimeoutError:
+            pass
+        if not _took_all_in(code, details):
+            await fresh.close()
+            raise self._explain(code, details)
+        return fresh
+
+    async def _disconnect(self) -> None:
+        fresh, self._channel = self._channel, None
+        if fresh is not None:
+            await fresh.close()
+
+    def _explain(self, code: grpc.StatusCode, details: str) -> CouldNotProbe:
+        return channel.explain(self._peer, self._address, self._tls, code, details)
+
+
+def _stream(over: aio.Channel) -> _Call:
+    return over.stream_unary(channel.BATCH_SENDER)()
+
+
+async def _status(call: _Call) -> tuple[grpc.StatusCode, str]:
+    """Half-close a stream and return what it ends with."""
+    with contextlib.suppress(aio.AioRpcError, asyncio.InvalidStateError):
+        await call.done_writing()
+    return await call.code(), await call.details() or ""
+
+
+def _took_all_in(code: grpc.StatusCode, details: str) -> bool:
+    """Tell whether a status proves that the peer took in all that was written.
+
+    Loggregator's handlers return the end of the stream as their error.
+    """
+    ended = code is grpc.StatusCode.UNKNOWN and details == "EOF"
+    return ended or code is grpc.StatusCode.OK

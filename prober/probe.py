@@ -1,0 +1,462 @@
+"""One probe from end to end: prime, send what is planned, wait for the tail, account.
+
+The messages' way: the plan's batches are registered in the ledger, stamped, encoded and
+written; what readers hand over is scanned for stamps and booked. Everything runs in one
+task group, and ends with it.
+"""
+
+import asyncio
+import contextlib
+import enum
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from prober.clock import NS, Clock, SystemClock
+from prober.egress import Reader
+from prober.errors import CouldNotProbe, NeverPrimed, ProberError
+from prober.ingress import Report, Writer
+from prober.ingress.envelopes import Encoder
+from prober.ledger import Deadlines, Ledger
+from prober.plan import Plan
+from prober.records import (
+    Arrival,
+    Evidence,
+    Fault,
+    Kind,
+    PlanFacts,
+    RunResult,
+    Sign,
+)
+from prober.stamp import Mark, Scanner
+
+PRIMERS = 10
+"""Primers in a row that have to come back: one each would not cover every path."""
+PRIMER_SECONDS = 0.11
+"""Between two primers: above the agent's 100 ms, so that each travels by itself."""
+PRIME_TIMEOUT_SECONDS = 15.0
+TRAILER_SECONDS = 0.2
+POLL_SECONDS = 0.05
+LAG_LIMIT_SECONDS = 1.0
+"""Own lag beyond which what was measured meanwhile is void."""
+STEP_LIMIT_SECONDS = 1.0
+INTERRUPTED_DRAIN_SECONDS = 2.0
+RATE_TOLERANCE = 0.95
+
+
+class Phase(enum.Enum):
+    """Where a probe is."""
+
+    PRIMING = "priming"
+    SENDING = "sending"
+    DRAINING = "draining"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What one run is to do, and how it is called."""
+
+    run_id: str
+    environment: str
+    plan: Plan
+    deadlines: Deadlines
+    whole_firehose: bool
+    mode: str = "ad_hoc"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a probe is, for a display; counts of messages, times in seconds."""
+
+    phase: Phase
+    planned: int
+    sent: int
+    received: Mapping[str, int]
+    seconds: float
+    seconds_left: float | None
+    """Until the last deadline, while draining."""
+
+
+Observer = Callable[[Progress], None]
+
+
+@dataclass(slots=True)
+class _Consumer:
+    """What the probe remembers of one reader."""
+
+    reader: Reader
+    primers_from: int = 0
+    """The first primer sent since the reader last subscribed."""
+    primers: set[int] = field(default_factory=set)
+    primed: bool = False
+    trailed: bool = False
+    """A trailer came, which was sent after all messages."""
+    cut: str = ""
+    """The words of the last cut, until something arrives again."""
+
+    def prime(self, numbers: list[int]) -> bool:
+        """Take in primers; tell whether that made ten in a row for the first time."""
+        self.primers.update(each for each in numbers if each >= self.primers_from)
+        if self.primed or not numbers:
+            return False
+        last = numbers[-1]
+        low = high = last
+        while low - 1 in self.primers:
+            low -= 1
+        while high + 1 in self.primers:
+            high += 1
+        self.primed = last in self.primers and high - low + 1 >= PRIMERS
+        return self.primed
+
+    def resubscribe(self, next_primer: int) -> None:
+        """Begin anew: what was primed before says nothing of a new subscription."""
+        self.primers_from = next_primer
+        self.primers.clear()
+        self.primed = False
+
+
+@dataclass(slots=True)
+class _Health:
+    """The largest lags measured on ourselves, in seconds."""
+
+    loop_lag: float = 0.0
+    reader_lag: float = 0.0
+    clock_step: float = 0.0
+
+
+class _Probe:
+    """The state of one run; `run` does the phases in turn."""
+
+    def __init__(
+        self,
+        job: Job,
+        readers: Mapping[str, Reader],
+        clock: Clock,
+        stop: asyncio.Event,
+        observer: Observer,
+    ) -> None:
+        self._job, self._clock, self._stop = job, clock, stop
+        self._observer = observer
+        self._consumers = {name: _Consumer(each) for name, each in readers.items()}
+        self._scanner = Scanner(job.run_id, job.plan.cycle_of)
+        self._encoder = Encoder(job.run_id, job.plan)
+        self.ledger = Ledger(job.plan, job.deadlines, list(readers))
+        self.health = _Health()
+        self.warnings: list[str] = []
+        self.started_ns = clock.now_ns()
+        self._primers_sent = 0
+        self._sends: list[int] = []
+        """Times of the first and the last batch, in nanoseconds."""
+        self._last_count = 0
+        self._phase = Phase.PRIMING
+        self._interrupted_ns = 0
+
+    async def run(self, writer: Writer) -> None:
+        """Do the whole probe over open connections."""
+        async with asyncio.TaskGroup() as tasks:
+            background = [
+                tasks.create_task(self._watch_health()),
+                tasks.create_task(self._show()),
+            ]
+            for name, consumer in self._consumers.items():
+                self.ledger.leave(name, self.started_ns, "not yet subscribed")
+                background.append(tasks.create_task(self._listen(name, consumer)))
+            await self._prime(writer)
+            background.append(tasks.create_task(self._prime_again(writer)))
+            await self._send(writer)
+            self._phase = Phase.DRAINING
+            background.append(tasks.create_task(writer.flush(self._tail_seconds())))
+            await self._drain(writer)
+            for task in background:
+                task.cancel()
+
+    # The phases.
+
+    async def _prime(self, writer: Writer) -> None:
+        """Send primers until ten in a row came back to every consumer.
+
+        A pipeline that loses steadily never brings ten: when time is up, one of them
+        has to do, and the result says so.
+        """
+        deadline_ns = self._clock.now_ns() + round(PRIME_TIMEOUT_SECONDS * NS)
+        while waiting := [c for c in self._consumers.values() if not c.primed]:
+            for consumer in waiting:
+                if consumer.cut and not consumer.primers:
+                    raise CouldNotProbe(consumer.cut)
+            if self._stop.is_set() or self._clock.now_ns() >= deadline_ns:
+                break
+            await self._send_primer(writer)
+        for name, consumer in self._consumers.items():
+            if not consumer.primed and not self._stop.is_set():
+                self._settle_for_less(writer, name, consumer)
+
+    def _settle_for_less(self, writer: Writer, name: str, consumer: _Consumer) -> None:
+        came, sent = len(consumer.primers), self._primers_sent - consumer.primers_from
+        if not came:
+            raise NeverPrimed(
+                f"{sent} primers were written to the {writer.written_to}, and none "
+                f"came back through the {consumer.reader.read_from} within "
+                f"{PRIME_TIMEOUT_SECONDS:.0f} s: are both of the same foundation?"
+            )
+        self.warnings.append(
+            f"only {came} of {sent} primers came back to {name} before the start"
+        )
+        self._attach(name, consumer, self._clock.now_ns())
+
+    async def _send_primer(self, writer: Writer) -> None:
+        number, self._primers_sent = self._primers_sent, self._primers_sent + 1
+        raw = self._encoder.aid(Mark.PRIMER, number, self._clock.now_ns())
+        await writer.write(raw, None)
+        await self._clock.sleep(PRIMER_SECONDS)
+
+    async def _prime_again(self, writer: Writer) -> None:
+        """Prime consumers that had to subscribe anew, beside everything else."""
+        while True:
+            if all(consumer.primed for consumer in self._consumers.values()):
+                await self._clock.sleep(PRIMER_SECONDS)
+            else:
+                await self._send_primer(writer)
+
+    async def _send(self, writer: Writer) -> None:
+        """Write what is planned when it is due; what is late is sent at once."""
+        self._phase = Phase.SENDING
+        start_ns = self._clock.now_ns()
+        for send in self._job.plan.sends():
+            await self._until(start_ns + send.due_ns)
+            if self._stop.is_set():
+                return
+            now_ns = self._clock.now_ns()
+            self.ledger.attempt(send.span, send.cycle, now_ns)
+            self._sends = [*self._sends[:1], now_ns]
+            self._last_count = send.span.count
+            raw = self._encoder.messages(send.span, send.cycle, now_ns)
+            await writer.write(raw, send.span)
+
+    async def _until(self, due_ns: int) -> None:
+        """Sleep until a time, in slices short enough to notice an interruption."""
+        while not self._stop.is_set():
+            seconds = (due_ns - self._clock.now_ns()) / NS
+            if seconds <= 0:
+                return
+            await self._clock.sleep(min(seconds, POLL_SECONDS))
+
+    async def _drain(self, writer: Writer) -> None:
+        """Wait for the tail: for everything and a trailer, or for the last deadline."""
+        trailers = next_ns = 0
+        while self._tail_seconds() > 0 and not self._all_here():
+            if self._clock.now_ns() >= next_ns:
+                next_ns = self._clock.now_ns() + round(TRAILER_SECONDS * NS)
+                raw = self._encoder.aid(Mark.TRAILER, trailers, self._clock.now_ns())
+                await writer.write(raw, None)
+                trailers += 1
+            await self._clock.sleep(POLL_SECONDS)
+
+    def _tail_seconds(self) -> float:
+        """How long to wait still; an interruption cuts it to two seconds, once."""
+        now_ns = self._clock.now_ns()
+        last_ns = self._sends[-1] if self._sends else now_ns
+        final_ns = last_ns + self._job.deadlines.lost_after_ns
+        if self._stop.is_set() and not self._interrupted_ns:
+            self._interrupted_ns = now_ns
+        if self._interrupted_ns:
+            cut = self._interrupted_ns + round(INTERRUPTED_DRAIN_SECONDS * NS)
+            final_ns = min(final_ns, cut)
+        return max(0.0, (final_ns - now_ns) / NS)
+
+    def _all_here(self) -> bool:
+        return all(
+            consumer.trailed and self.ledger.complete(name)
+            for name, consumer in self._consumers.items()
+        )
+
+    # Beside the phases.
+
+    async def _listen(self, name: str, consumer: _Consumer) -> None:
+        """Book what a reader hands over, in its order."""
+        while True:
+            for item in await consumer.reader.receive():
+                if isinstance(item, Arrival):
+                    self._book(name, consumer, item)
+                else:
+                    self._note(name, consumer, item)
+            await asyncio.sleep(0)
+
+    def _book(self, name: str, consumer: _Consumer, arrival: Arrival) -> None:
+        raw = b"\n".join(arrival.batches)
+        found = self._scanner.scan(raw, lambda: consumer.reader.contents(arrival))
+        self.ledger.arrive(name, found, arrival.at_ns)
+        consumer.cut = ""
+        consumer.trailed = consumer.trailed or bool(found.trailers)
+        if consumer.prime(found.primers):
+            self._attach(name, consumer, arrival.at_ns)
+        lag = (self._clock.now_ns() - arrival.at_ns) / NS
+        self.health.reader_lag = max(self.health.reader_lag, lag)
+        if lag > LAG_LIMIT_SECONDS:
+            self._fault(arrival.at_ns, f"our reader was {lag:.1f} s behind", name)
+
+    def _note(self, name: str, consumer: _Consumer, evidence: Evidence) -> None:
+        match evidence.sign:
+            case Sign.CUT:
+                consumer.cut = evidence.detail
+                consumer.resubscribe(self._primers_sent)
+                self.ledger.leave(
+                    name, evidence.at_ns, f"consumer disconnected: {evidence.detail}"
+                )
+            case Sign.CONNECTED:
+                consumer.resubscribe(self._primers_sent)
+            case Sign.HEARTBEAT:
+                self.ledger.hear(name, evidence.at_ns)
+            case Sign.STALL:
+                self._fault(evidence.at_ns, evidence.detail, name)
+            case Sign.CLOSING:
+                pass  # the reader has its successor open
+
+    def _attach(self, name: str, consumer: _Consumer, at_ns: int) -> None:
+        consumer.primed = True
+        self.ledger.attach(name, at_ns)
+
+    async def _watch_health(self) -> None:
+        """Measure how late the event loop is, and whether the wall clock was set."""
+        step = self._wall_step()
+        while True:
+            before_ns = self._clock.now_ns()
+            await self._clock.sleep(POLL_SECONDS)
+            lag = (self._clock.now_ns() - before_ns) / NS - POLL_SECONDS
+            self.health.loop_lag = max(self.health.loop_lag, lag)
+            if lag > LAG_LIMIT_SECONDS:
+                self._fault(before_ns, f"our event loop was {lag:.1f} s late")
+            last, step = step, self._wall_step()
+            self.health.clock_step = max(self.health.clock_step, abs(step - last))
+            if abs(step - last) > STEP_LIMIT_SECONDS:
+                words = f"the clock was set by {step - last:+.1f} s, or we were asleep"
+                self._fault(before_ns, words)
+
+    def _wall_step(self) -> float:
+        return self._clock.step_ns() / NS if isinstance(self._clock, SystemClock) else 0
+
+    def _fault(self, from_ns: int, reason: str, consumer: str | None = None) -> None:
+        fault = Fault(from_ns=from_ns, to_ns=self._clock.now_ns(), reason=reason)
+        self.ledger.fault(fault, consumer)
+
+    async def _show(self) -> None:
+        while True:
+            self._observer(self._progress())
+            await self._clock.sleep(2 * POLL_SECONDS)
+
+    def _progress(self) -> Progress:
+        draining = self._phase is Phase.DRAINING
+        return Progress(
+            phase=self._phase,
+            planned=self._job.plan.messages,
+            sent=self.ledger.attempted,
+            received={name: self.ledger.received(name) for name in self._consumers},
+            seconds=(self._clock.now_ns() - self.started_ns) / NS,
+            seconds_left=self._tail_seconds() if draining else None,
+        )
+
+    # The result.
+
+    def result(self, writer: Writer) -> RunResult:
+        """Return everything that was measured, judged as of now."""
+        now_ns = self._clock.now_ns()
+        achieved = self._achieved()
+        transports = {name: c.reader.transport for name, c in self._consumers.items()}
+        job = self._job
+        return RunResult(
+            run_id=job.run_id,
+            environment=job.environment,
+            mode=job.mode,
+            started_at_ns=self.started_ns,
+            ended_at_ns=now_ns,
+            seed=job.plan.seed,
+            partial=self._stop.is_set(),
+            plan=_facts(job),
+            rate_achieved=achieved,
+            written_to=(writer.written_to,),
+            consumers=tuple(self.ledger.results(transports, now_ns)),
+            warnings=(*self.warnings, *_warnings(job.plan, achieved)),
+            health={
+                "loop_lag_max_seconds": self.health.loop_lag,
+                "reader_lag_max_seconds": self.health.reader_lag,
+                "clock_step_max_seconds": self.health.clock_step,
+            },
+        )
+
+    def _achieved(self) -> float | None:
+        """Messages a second: those before the last batch, over the time until it."""
+        if len(self._sends) < 2 or self._sends[0] == self._sends[1]:  # noqa: PLR2004
+            return None
+        seconds = (self._sends[1] - self._sends[0]) / NS
+        return (self.ledger.attempted - self._last_count) / seconds
+
+
+def _facts(job: Job) -> PlanFacts:
+    plan = job.plan
+    return PlanFacts(
+        messages=plan.messages,
+        cycles=plan.cycles,
+        rate_asked=None if plan.rate is None else float(plan.rate),
+        size=str(plan.sizes),
+        kinds=plan.kinds,
+        source_id=plan.source_id,
+        whole_firehose=job.whole_firehose,
+        late_after_ns=job.deadlines.late_after_ns,
+        lost_after_ns=job.deadlines.lost_after_ns,
+    )
+
+
+def _warnings(plan: Plan, achieved: float | None) -> list[str]:
+    """What a reader of the result should know of how it was measured."""
+    warnings = []
+    if Kind.COUNTER in plan.kinds:
+        warnings.append(
+            "each stamped counter is a new series to an agent, which forgets all its "
+            "totals after 10,000 of them"
+        )
+    if plan.rate and achieved and achieved < RATE_TOLERANCE * plan.rate:
+        warnings.append(
+            f"{float(plan.rate):,.0f}/s were asked for and {achieved:,.0f}/s achieved: "
+            "this machine, or push-back from the pipeline, held the writer up"
+        )
+    return warnings
+
+
+async def probe(
+    job: Job,
+    open_writer: Callable[[Report], Writer],
+    readers: Mapping[str, Reader],
+    clock: Clock,
+    *,
+    stop: asyncio.Event | None = None,
+    observer: Observer = lambda _: None,
+) -> RunResult:
+    """Run one probe, and return everything it measured.
+
+    `readers` are the consumers, by name. Setting `stop` ends the sending and cuts the
+    wait for the tail to two seconds; the result is then partial. Raises CouldNotProbe
+    when nothing could be measured.
+    """
+    stop = stop or asyncio.Event()
+    run = _Probe(job, readers, clock, stop, observer)
+    with _single_error():
+        async with contextlib.AsyncExitStack() as connections:
+            writer = open_writer(run.ledger.hand_over)
+            await connections.enter_async_context(writer)
+            for reader in readers.values():
+                await connections.enter_async_context(reader)
+            await run.run(writer)
+    return run.result(writer)
+
+
+@contextlib.contextmanager
+def _single_error() -> Iterator[None]:
+    """Raise an error of ours by itself, out of the groups that tasks wrap it in."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        ours, others = group.split(ProberError)
+        if ours is None or others is not None:
+            raise
+        error: BaseException = ours
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from None
