@@ -11,21 +11,22 @@ _LONGEST = 20
 """Digits beyond what any sample could tell apart would round to 100 %."""
 
 
-def parse_target(text: str) -> Decimal:
+def parse_target(text: str, what: str = "objective") -> Decimal:
     """Return the objective that `text` states, as a ratio between 0 and 1.
 
     Above 1 it is a percentage, and `%` may follow (`"99.9"`, `"99.9%"`); below 1 it is
     a ratio (`"0.999"`). Raises UsageError for 0, 1, 100, numbers that are not strings
-    (a YAML float has lost its last digits already) and anything else.
+    (a YAML float has lost its last digits already) and anything else, in a sentence
+    that calls it `what`.
     """
     if not isinstance(text, str):
         raise UsageError(
-            f'an objective is a string like "99.9", not the number {text}: quote it'
+            f'the {what} is a string like "99.9", not the number {text}: quote it'
         )
     written = _WRITTEN.fullmatch(text.strip())
     if written is None or len(text) > _LONGEST:
         raise UsageError(
-            f"the objective {text!r} is no number; write a percentage like 99.9 or a "
+            f"the {what} {text!r} is no number; write a percentage like 99.9 or a "
             "ratio like 0.999"
         )
     value, is_percent = Decimal(written[1]), bool(written[2])
@@ -34,7 +35,7 @@ def parse_target(text: str) -> Decimal:
     if 0 < value < 1 and not is_percent:
         return value
     raise UsageError(
-        f"the objective {text!r} leaves nothing to measure; write a percentage between "
+        f"the {what} {text!r} leaves nothing to measure; write a percentage between "
         "1 and 100, like 99.9, or a ratio between 0 and 1, like 0.999"
     )
 

@@ -9,6 +9,7 @@ from prober.slo.tallies import nines, tally
 NO_DATA = "no data"
 """What stands where nothing was counted: neither 0 nor 1."""
 _FEW = 10
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def one_in(bad: int, total: int) -> str:
@@ -74,6 +75,16 @@ def format_loss(ratio: Fraction | float, *, up: bool = True) -> str:
     scaled = exact * 10 ** max(0, digits := _digits(exact / 100))
     whole = math.ceil(scaled) if up else math.floor(scaled)
     return f"{Decimal(whole).scaleb(-max(0, digits)).normalize():f} %"
+
+
+def format_duration(seconds: float) -> str:
+    """Return a time in its largest unit, `50 min`, `5.1 h`, rounded up."""
+    size, unit = next(
+        ((size, unit) for size, unit in _UNITS if seconds >= size), _UNITS[-1]
+    )
+    digits = 1 if seconds < 10 * size else 0  # 9.9 h, but 12 h
+    scaled = math.ceil(Fraction(seconds) / size * 10**digits)
+    return f"{Decimal(scaled).scaleb(-digits).normalize():,f} {unit}"
 
 
 def format_target(target: Decimal) -> str:
