@@ -117,7 +117,7 @@ def _plain(number: float) -> str:
 
 def _scientific_if_long(number: float) -> str:
     """Return the same digits as Go's `%v` writes them: 123456, 1.234567e+06, 1e-05."""
-    if not number or not math.isfinite(number):
+    if not math.isfinite(number):
         return _plain(number)
     shortest = Decimal(repr(number))
     if shortest.adjusted() in _WRITTEN_OUT:

@@ -41,7 +41,7 @@ async def test_the_first_item_after_a_pause_leaves_alone(
 
 
 async def test_a_hundred_at_once_leave_as_1_then_99(clock: ManualClock) -> None:
-    """With Loggregator's figures: one alone, the rest when the next interval is over."""
+    """With Loggregator's figures: one alone, the rest at the end of the interval."""
     batcher: Batcher[int] = Batcher(100, 0.1, clock)
     await clock.advance(0.1)
     at_once = write(batcher, 100)
