@@ -18,6 +18,8 @@ from prober.records import Kind, Span
 NS = 1_000_000_000
 MAX_BATCH = 100
 """Envelopes a batch: what Loggregator's own clients send."""
+MAX_BATCH_BYTES = 1 << 20
+"""Bytes of payloads a batch: agents refuse a batch of 10 MiB as a whole."""
 TICK = Fraction(1, 100)
 """Seconds between two batches at rates that fill them: smooth within a second."""
 MAX_MESSAGES = 10**11
@@ -127,9 +129,9 @@ class Plan:
         Its time is that of its first message. 2,000/s makes batches of 20 every 10 ms,
         50/s single messages every 20 ms.
         """
-        length = MAX_BATCH
+        length = min(MAX_BATCH, max(1, MAX_BATCH_BYTES // self.sizes.high))
         if self.rate is not None:
-            length = min(max(int(self.rate * TICK), 1), MAX_BATCH)
+            length = min(max(int(self.rate * TICK), 1), length)
         for cycle in range(self.cycles):
             span = self.span_of(cycle)
             for first in range(span.first, span.end, length):

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import enum
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from prober.clock import NS, Clock, SystemClock
 from prober.egress import Reader
@@ -41,6 +41,8 @@ LAG_LIMIT_SECONDS = 1.0
 STEP_LIMIT_SECONDS = 1.0
 INTERRUPTED_DRAIN_SECONDS = 2.0
 RATE_TOLERANCE = 0.95
+OVERSIZE = 100_000
+"""Bytes of a payload above which Loggregator's own batches get too large for it."""
 
 
 class Phase(enum.Enum):
@@ -61,6 +63,38 @@ class Job:
     deadlines: Deadlines
     whole_firehose: bool
     mode: str = "ad_hoc"
+
+    def facts(self) -> PlanFacts:
+        """Return what was asked for, as reports repeat it."""
+        plan = self.plan
+        return PlanFacts(
+            messages=plan.messages,
+            cycles=plan.cycles,
+            rate_asked=None if plan.rate is None else float(plan.rate),
+            size=str(plan.sizes),
+            kinds=plan.kinds,
+            source_id=plan.source_id,
+            whole_firehose=self.whole_firehose,
+            late_after_ns=self.deadlines.late_after_ns,
+            lost_after_ns=self.deadlines.lost_after_ns,
+        )
+
+
+def unprobed(job: Job, at_ns: int) -> RunResult:
+    """Return the result of a run in which nothing at all could be measured."""
+    return RunResult(
+        run_id=job.run_id,
+        environment=job.environment,
+        mode=job.mode,
+        started_at_ns=at_ns,
+        ended_at_ns=at_ns,
+        seed=job.plan.seed,
+        partial=False,
+        plan=job.facts(),
+        rate_achieved=None,
+        written_to=(),
+        consumers=(),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,20 +394,14 @@ class _Probe:
         now_ns = self._clock.now_ns()
         achieved = self._achieved()
         transports = {name: c.reader.transport for name, c in self._consumers.items()}
-        job = self._job
-        return RunResult(
-            run_id=job.run_id,
-            environment=job.environment,
-            mode=job.mode,
-            started_at_ns=self.started_ns,
+        return replace(
+            unprobed(self._job, self.started_ns),
             ended_at_ns=now_ns,
-            seed=job.plan.seed,
             partial=self._stop.is_set(),
-            plan=_facts(job),
             rate_achieved=achieved,
             written_to=(writer.written_to,),
             consumers=tuple(self.ledger.results(transports, now_ns)),
-            warnings=(*self.warnings, *_warnings(job.plan, achieved)),
+            warnings=(*self.warnings, *_warnings(self._job.plan, achieved)),
             health={
                 "loop_lag_max_seconds": self.health.loop_lag,
                 "reader_lag_max_seconds": self.health.reader_lag,
@@ -389,21 +417,6 @@ class _Probe:
         return (self.ledger.attempted - self._last_count) / seconds
 
 
-def _facts(job: Job) -> PlanFacts:
-    plan = job.plan
-    return PlanFacts(
-        messages=plan.messages,
-        cycles=plan.cycles,
-        rate_asked=None if plan.rate is None else float(plan.rate),
-        size=str(plan.sizes),
-        kinds=plan.kinds,
-        source_id=plan.source_id,
-        whole_firehose=job.whole_firehose,
-        late_after_ns=job.deadlines.late_after_ns,
-        lost_after_ns=job.deadlines.lost_after_ns,
-    )
-
-
 def _warnings(plan: Plan, achieved: float | None) -> list[str]:
     """What a reader of the result should know of how it was measured."""
     warnings = []
@@ -411,6 +424,12 @@ def _warnings(plan: Plan, achieved: float | None) -> list[str]:
         warnings.append(
             "each stamped counter is a new series to an agent, which forgets all its "
             "totals after 10,000 of them"
+        )
+    if plan.sizes.high > OVERSIZE:
+        warnings.append(
+            f"a hundred envelopes of more than {OVERSIZE:,} bytes are more than the "
+            "10 MiB that pass between router and reverse log proxy: such batches are "
+            "lost there, uncounted"
         )
     if plan.rate and achieved and achieved < RATE_TOLERANCE * plan.rate:
         warnings.append(

@@ -8,14 +8,13 @@ import importlib
 import rich_click as click
 
 from prober import __version__
-from prober.errors import ProberError
 
-COMMANDS: dict[str, str] = {
-    # Command -> module below prober.cli that defines it under its own name.
-    "run": "one probe; without an environment against the bundled reference stack",
-    "plan": "how many messages, how long, at what rate, for a claim",
-    "reference": "the bundled Loggregator alone, as a server, until interrupted",
-}
+COMMANDS = (
+    # Each is defined, under its own name, in the module of that name beside this one.
+    "run",
+    "plan",
+    "reference",
+)
 
 
 class _Commands(click.RichGroup):
@@ -34,15 +33,6 @@ class _Commands(click.RichGroup):
         assert isinstance(command, click.Command)  # noqa: S101 - the table's promise
         return command
 
-    def invoke(self, ctx: click.Context) -> object:
-        """Run a command; an error of ours becomes its sentence and its exit code."""
-        try:
-            return super().invoke(ctx)
-        except ProberError as error:
-            failure = click.ClickException(str(error))
-            failure.exit_code = error.exit_code
-            raise failure from error
-
 
 @click.group(
     cls=_Commands,
@@ -51,7 +41,7 @@ class _Commands(click.RichGroup):
 )
 @click.version_option(__version__, prog_name="prober")
 @click.pass_context
-def cli(ctx: click.Context) -> None:
+def cli(ctx: click.RichContext) -> None:
     """Measure how many messages get through a log pipeline, in nines."""
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())

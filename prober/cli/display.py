@@ -72,7 +72,9 @@ def _picture(progress: Progress, width: int) -> Table:
     for name, count in rows.items():
         figures = Text(f"{count:,} of {progress.planned:,}", style="bold")
         if name != "sent":
-            figures.append(f"  {progress.sent - count:,} in flight", style="not bold dim")
+            figures.append(
+                f"  {progress.sent - count:,} in flight", style="not bold dim"
+            )
         cells = [Text(name), figures]
         if bar:
             done = ProgressBar(total=progress.planned, completed=count, width=bar)

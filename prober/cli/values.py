@@ -20,6 +20,25 @@ _RATE = re.compile(r"(\d+(?:\.\d+)?)(?:/s)?")
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\s/]+):(\d{1,5})")
 
 
+class Count(click.ParamType[int]):
+    """A whole number, not below some least one; thousands may be set apart."""
+
+    name = "N"
+
+    def __init__(self, least: int) -> None:
+        self._least = least
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Read `10000`, `10,000` or `10_000`."""
+        text = str(value).replace(",", "").replace("_", "")
+        if not text.isdecimal() or int(text) < self._least:
+            least = f"a whole number, {self._least} or more"
+            self.fail(f"{value!r} is not {least}", param, ctx)
+        return int(text)
+
+
 class Rate(click.ParamType[Fraction | None]):
     """Messages a second, or `max`; converts to a Fraction, or None for `max`."""
 
@@ -33,7 +52,9 @@ class Rate(click.ParamType[Fraction | None]):
             return None
         form = _RATE.fullmatch(value)
         if form is None or Fraction(form[1]) <= 0:
-            self.fail(f"{value!r} is not a rate: write 2000/s, 0.5/s or max", param, ctx)
+            self.fail(
+                f"{value!r} is not a rate: write 2000/s, 0.5/s or max", param, ctx
+            )
         return Fraction(form[1])
 
 
@@ -50,7 +71,9 @@ class Duration(click.ParamType[int]):
             return value
         text = str(value)
         if _DURATION.fullmatch(text) is None:
-            self.fail(f"{text!r} is not a duration: write 500ms, 10s or 1m30s", param, ctx)
+            self.fail(
+                f"{text!r} is not a duration: write 500ms, 10s or 1m30s", param, ctx
+            )
         parts = _PART.findall(text)
         return round(sum(Fraction(number) * _UNITS_NS[unit] for number, unit in parts))
 

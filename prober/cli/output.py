@@ -1,0 +1,69 @@
+"""Where a result goes: a document that is never lost, and a screen."""
+
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from prober.errors import UsageError
+from prober.report import Report, json, terminal
+
+STDOUT = "-"
+
+
+def check_writable(path: str | None) -> None:
+    """Make sure, before anything is measured, that a document can be written.
+
+    Raises UsageError with the reason if not.
+    """
+    if path in (None, STDOUT):
+        return
+    existed = Path(str(path)).exists()
+    try:
+        with Path(str(path)).open("a"):
+            pass
+        if not existed:
+            Path(str(path)).unlink()
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+
+
+def write(report: Report, path: str | None, *, quiet: bool) -> None:
+    """Write the document, then show the screen unless the document took its place.
+
+    A file that cannot be written any more does not lose the result: the document goes
+    to standard output, and a sentence to standard error.
+    """
+    if path is not None:
+        _write_document(json.render(report), path)
+    if not quiet:
+        terminal.render(report, Console(stderr=path == STDOUT))
+
+
+def _write_document(document: str, path: str) -> None:
+    if path == STDOUT:
+        sys.stdout.write(document)
+        sys.stdout.flush()
+        return
+    try:
+        _replace(Path(path), document)
+    except OSError as error:
+        sys.stderr.write(
+            f"cannot write {path}: {error.strerror}; the document follows on standard "
+            "output\n"
+        )
+        sys.stdout.write(document)
+
+
+def _replace(path: Path, document: str) -> None:
+    """Write a file whole or not at all, unless it is no ordinary file."""
+    if path.exists() and not path.is_file():
+        path.write_text(document)
+        return
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(document)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
