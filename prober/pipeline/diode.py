@@ -153,14 +153,15 @@ class ManyToOne(_Ring[T]):
     and bury newer items under its old one. Loggregator's own ring meets that with
     compare-and-swap and a new index after a collision; Python has no such step.
 
-    Not for signal handlers: one that interrupts a `set` would wait for itself.
+    Its holder may take the lock again, since an item that is overwritten may be
+    finalised in the middle of a `set`, and its finaliser may write here.
     """
 
     __slots__ = ("_turn",)
 
     def __init__(self, size: int, alerter: Callable[[int], None] | None = None) -> None:
         super().__init__(size, alerter)
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()
 
     def set(self, item: T) -> None:
         """Put an item in, over an unread one if need be; never waits for the reader."""

@@ -230,6 +230,23 @@ def test_a_read_item_is_let_go() -> None:
     assert gone() is None
 
 
+@both_rings
+def test_an_item_may_write_when_it_is_overwritten(ring: Callable[..., Any]) -> None:
+    """A finaliser that writes into the very ring is no deadlock and loses nothing."""
+    diode = ring(1)
+
+    class LastWords:
+        def __del__(self) -> None:
+            diode.set("written by a finaliser")
+
+    diode.set(LastWords())
+    diode.set("written over it")
+    figures = diode.statistics()
+
+    assert "written by a finaliser" == diode.try_next()
+    assert (3, 2, 1) == (figures.written, figures.unnoticed, figures.pending)
+
+
 def interrupted(call: Callable[[], None], by: Callable[[], None], at: int) -> bool:
     """Make a call, with another before its bytecode number `at`; tell if there is one.
 
