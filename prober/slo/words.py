@@ -63,7 +63,7 @@ def format_share(ratio: Fraction | float, digits: int | None = None) -> str:
     Without `digits`: at least one decimal, and as many as show two digits of what is
     missing from the whole, which is rounded up.
     """
-    exact = Fraction(ratio)
+    exact = _exact(ratio)
     if digits is None:
         digits = max(1, _digits(1 - exact))
     return floor_text(100 * exact, digits) + " %"
@@ -71,7 +71,7 @@ def format_share(ratio: Fraction | float, digits: int | None = None) -> str:
 
 def format_loss(ratio: Fraction | float, *, up: bool = True) -> str:
     """Return a loss ratio as `0.12 %`, with two digits, rounded up or cut off."""
-    exact = 100 * Fraction(ratio)
+    exact = 100 * _exact(ratio)
     scaled = exact * 10 ** max(0, digits := _digits(exact / 100))
     whole = math.ceil(scaled) if up else math.floor(scaled)
     return f"{Decimal(whole).scaleb(-max(0, digits)).normalize():f} %"
@@ -96,6 +96,11 @@ def floor_text(value: Fraction, digits: int) -> str:
     """Return a number with so many decimals, cut off towards minus infinity."""
     scaled = math.floor(value * 10**digits)
     return f"{Decimal(scaled).scaleb(-digits):,.{digits}f}"
+
+
+def _exact(ratio: Fraction | float) -> Fraction:
+    """Return the decimal that a float is written as: 0.95 is not cut off to 94.9 %."""
+    return Fraction(repr(ratio)) if isinstance(ratio, float) else Fraction(ratio)
 
 
 def _digits(loss: Fraction) -> int:
