@@ -1,0 +1,74 @@
+"""What the components of one stack share: its profile, clock, lots and certificates."""
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+
+from grpc import aio
+
+from prober.clock import Clock
+from prober.pipeline import certificates
+from prober.pipeline.buffers import Tally, Track
+from prober.pipeline.profile import Profile
+from prober.pipeline.wire import Server, Services, open_channel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """The surroundings of a component."""
+
+    profile: Profile
+    clock: Clock
+    seed: int
+    host: str
+    directory: Path
+    """Where the certificates lie."""
+    track: Track | None
+    tasks: asyncio.TaskGroup
+    """The owner of every task; one that fails ends the stack."""
+    fail: Callable[[Exception], None]
+    """Takes errors from where no task of ours could raise them."""
+
+    def lots(self, name: str) -> random.Random:
+        """Return a source of random choices of its own for each name."""
+        return random.Random(f"{self.seed} {name}")
+
+    def tally(self, name: str, ring: int) -> Tally:
+        """Return an empty line for the table of buffers."""
+        return Tally(name, ring, self.track)
+
+    def server(self, name: str, leaf: str, port: int, services: Services) -> Server:
+        """Return a server that shows the certificate of `leaf`; port 0 is any."""
+        files = certificates.tls(self.directory, leaf, leaf)
+        return Server(name, (self.host, port), files, services, self.fail)
+
+    def dial(
+        self, leaf: str, peer: str, address: str, keepalive_timeout: float = 20
+    ) -> aio.Channel:
+        """Return a channel from the component `leaf` to a server called `peer`."""
+        files = certificates.tls(self.directory, leaf, peer)
+        return open_channel(address, files, keepalive_timeout)
+
+
+class Tasks:
+    """The tasks of one life of a component, owned by the stack's group."""
+
+    def __init__(self, group: asyncio.TaskGroup) -> None:
+        self._group = group
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Coroutine[None, None, None]) -> None:
+        """Run `work` until it ends or the component does."""
+        task = self._group.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def cancel(self) -> None:
+        """End all of them, and return when they have ended."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)

@@ -1,0 +1,70 @@
+"""How the reference stack behaves: every size, interval and rhythm, as one record.
+
+Take one of `PROFILES` and override what a test wants with `dataclasses.replace`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from prober.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """Sizes in envelopes, intervals in seconds; the defaults are Loggregator's."""
+
+    agent_buffer: int = 10_000
+    """The ring between an agent's writers and its pump."""
+    agent_idle: float = 0.1
+    """How long the agent sleeps when its ring is empty; 0 waits for an envelope."""
+    agent_connections: int = 5
+    agent_retry: float = 1.0
+    """The tick on which lost connections to routers are tried again."""
+    recycle_after: int = 100_000
+    """Batches after which a connection is replaced, plus a random share of 1000."""
+    router_buffer: int = 10_000
+    """The ring between a router's writers and its subscriptions."""
+    router_idle: float = 0.01
+    """The rhythm in which that ring is polled; 0 waits for an envelope."""
+    subscription_buffer: int = 1000
+    """The ring of each subscription in a router."""
+    router_flush: float = 0.25
+    """A batch is sent, full or not, when no envelope came for that long."""
+    rlp_connections: int = 20
+    """Connections of the RLP to each router."""
+    rlp_inlet: int = 1000
+    """Per consumer, what the routers' streams share; it blocks when full."""
+    rlp_buffer: int = 10_000
+    """Per consumer, what waits to be sent; the newest is dropped when full."""
+    rlp_flush: float = 0.1
+    """A batch whose interval is over is sent when no envelope came for that long."""
+    max_egress_streams: int = 500
+    batch_size: int = 100
+    batch_interval: float = 0.1
+    router_metrics: float = 5.0
+    rlp_metrics: float = 60.0
+    agent_metrics: float = 15.0
+
+
+PROFILES: Mapping[str, Profile] = {
+    "loggregator": Profile(),
+    # The same path without its sleeps, and room enough that nothing is dropped.
+    "ideal": Profile(
+        agent_buffer=1_000_000,
+        agent_idle=0,
+        router_buffer=1_000_000,
+        router_idle=0,
+        subscription_buffer=1_000_000,
+        router_flush=0,
+        rlp_buffer=1_000_000,
+        rlp_flush=0,
+    ),
+}
+
+
+def named(name: str) -> Profile:
+    """Return the profile of that name; raises UsageError for an unknown one."""
+    if name not in PROFILES:
+        known = " or ".join(PROFILES)
+        raise UsageError(f"There is no profile {name!r}; choose {known}.")
+    return PROFILES[name]

@@ -1,0 +1,174 @@
+"""The router (doppler): spreads envelopes over subscriptions, a ring for each."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+import grpc
+from grpc import aio
+
+from prober.pipeline import certificates, wire
+from prober.pipeline.buffers import Ring
+from prober.pipeline.component import Setting, Tasks
+from prober.pipeline.diode import ManyToOne, OneToOne, Poller, Waiter
+from prober.pipeline.egress import BatchPump, Rhythm
+from prober.pipeline.metrics import V2, Counter, Emitter, Gauge, Identity
+from prober.pipeline.pubsub import PubSub
+from prober.pipeline.statistics import BufferStatistics, ComponentStatistics
+from prober.rpc.loggregator_v2.egress_pb2 import EgressBatchRequest
+from prober.rpc.loggregator_v2.envelope_pb2 import Envelope
+
+_TURN = 100
+"""Envelopes that are published before others get a turn on the event loop."""
+
+
+class Router:
+    """Serves `Ingress` to agents and `Egress` to reverse log proxies on one port."""
+
+    def __init__(
+        self, setting: Setting, number: int, port: int, agent: Callable[[], str]
+    ) -> None:
+        self._setting = setting
+        self.name = f"router {number}"
+        self._agent = agent
+        profile = setting.profile
+        self._ingress_tally = setting.tally(
+            f"{self.name} ingress", profile.router_buffer
+        )
+        self._egress_tally = setting.tally(
+            f"{self.name} egress", profile.subscription_buffer
+        )
+        self._ingress = Counter(name="ingress", tags=V2)
+        self._egress = Counter(name="egress", tags=V2)
+        self._dropped_in = Counter(name="dropped", tags={"direction": "ingress", **V2})
+        self._dropped_out = Counter(name="dropped", tags={"direction": "egress", **V2})
+        self._identity = Identity(
+            source_id="doppler",
+            tags={
+                "origin": "loggregator.doppler",
+                "job": "doppler",
+                "index": str(number),
+            },
+        )
+        services = {
+            # `Send` is not served here: gRPC answers UNIMPLEMENTED by itself.
+            wire.INGRESS: wire.ingress_methods(self._take),
+            wire.EGRESS: self._egress_methods(),
+        }
+        self._server = setting.server(self.name, certificates.ROUTER, port, services)
+        self._tasks = Tasks(setting.tasks)
+
+    @property
+    def address(self) -> str:
+        """Where agents and proxies connect to: `host:port`."""
+        return self._server.address
+
+    async def start(self) -> None:
+        """Listen, with empty buffers and no subscriptions."""
+        self._ring = Ring(ManyToOne, self._ingress_tally, self._dropped_in.add)
+        self._waiter = Waiter(self._ring)
+        self._pubsub = PubSub(self._setting.lots(self.name))
+        await self._server.start()
+        self._tasks.start(self._pump())
+        self._tasks.start(self._emitter().run())
+
+    async def kill(self) -> None:
+        """End at once: connections are cut, and what was buffered is gone."""
+        await self._server.stop()
+        await self._tasks.cancel()
+        self._ring.close()
+
+    def statistics(self) -> ComponentStatistics:
+        """Return what was counted so far."""
+        return ComponentStatistics(
+            component=self.name,
+            ingress=self._ingress.value,
+            egress=self._egress.value,
+            dropped_ingress=self._dropped_in.value,
+            dropped_egress=self._dropped_out.value,
+            subscriptions=self._pubsub.subscriptions,
+        )
+
+    def buffers(self) -> tuple[BufferStatistics, ...]:
+        """Return the counts of its buffers, in the order of the path."""
+        return self._ingress_tally.statistics(), self._egress_tally.statistics()
+
+    def _egress_methods(self) -> Mapping[str, wire.Method]:
+        async def receiver(_: bytes, context: wire.Context) -> None:
+            await context.abort(
+                grpc.StatusCode.UNIMPLEMENTED, "use BatchedReceiver instead"
+            )
+
+        return {
+            "BatchedReceiver": wire.stream_out(self._serve),
+            "Receiver": wire.stream_out(receiver),
+        }
+
+    def _take(self, batch: Sequence[Envelope]) -> None:
+        self._ingress.add(len(batch))
+        put = self._waiter.set
+        for envelope in batch:
+            put(envelope)
+
+    async def _pump(self) -> None:
+        profile, ring = self._setting.profile, self._ring
+        access: Poller[Envelope] | Waiter[Envelope] = self._waiter
+        if profile.router_idle:
+            access = Poller(ring, self._setting.clock, profile.router_idle)
+        publish = self._pubsub.publish
+        while True:
+            publish(await access.next())
+            for _ in range(_TURN):
+                if (envelope := ring.try_next()) is None:
+                    break
+                publish(envelope)
+            await asyncio.sleep(0)
+
+    async def _serve(self, raw: bytes, context: wire.Context) -> None:
+        """Send a subscription what it asked for until its reader is gone."""
+        request = await wire.decode(EgressBatchRequest, raw, context)
+        ring = Ring(OneToOne, self._egress_tally, self._dropped_out.add)
+        waiter = Waiter(ring)
+
+        async def write(batch: Sequence[Envelope]) -> None:
+            await context.write(wire.encode(batch))
+            self._egress.add(len(batch))
+
+        profile = self._setting.profile
+        rhythm = Rhythm(
+            size=profile.batch_size,
+            interval=profile.batch_interval,
+            quiet=profile.router_flush,
+            forced=True,
+        )
+        unsubscribe = self._pubsub.subscribe(request, waiter.set)
+        try:
+            await BatchPump(waiter, write, rhythm, self._setting.clock).run()
+        except* aio.InternalError:
+            pass  # the reader is gone
+        finally:
+            unsubscribe()
+            ring.close()
+
+    def _emitter(self) -> Emitter:
+        gauge = Gauge(
+            name="subscriptions", read=lambda: self._pubsub.subscriptions, tags=V2
+        )
+        # As the real one, which sends one for v1 under the very same name and tags:
+        # nobody reads v1 here, so it stays 0.
+        v1 = Counter(name="egress", tags=V2)
+        return Emitter(
+            self._identity,
+            [
+                self._ingress,
+                self._egress,
+                v1,
+                self._dropped_in,
+                self._dropped_out,
+                gauge,
+            ],
+            dial=lambda: self._setting.dial(
+                certificates.ROUTER, certificates.AGENT, self._agent()
+            ),
+            clock=self._setting.clock,
+            interval=self._setting.profile.router_metrics,
+        )

@@ -1,0 +1,218 @@
+"""The reference stack: one agent, some routers and an RLP, joined on loopback.
+
+async with ReferenceStack(routers=2) as stack:
+    tls = stack.client_tls("metron")  # for whoever writes to stack.agent_address
+"""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from prober.clock import Clock, SystemClock
+from prober.errors import UsageError
+from prober.pipeline import certificates
+from prober.pipeline.agent import Agent
+from prober.pipeline.buffers import Track
+from prober.pipeline.component import Setting, Tasks
+from prober.pipeline.profile import Profile, named
+from prober.pipeline.rlp import Rlp
+from prober.pipeline.router import Router
+from prober.pipeline.statistics import StackStatistics
+from prober.records import BufferDrops, Tls
+
+
+class ReferenceStack:
+    """The components as one thing, alive inside `async with`.
+
+    A port of 0 is chosen by the system; `router_ports` has one for each router, or is
+    empty. `tls_dir` keeps the certificates for the next time; without it they are
+    thrown away. `track` is the source_id and instance_id of the envelopes that every
+    buffer counts apart. Routers are numbered from 0, as in `router_addresses`.
+
+    Entering raises UsageError when a port is taken or `tls_dir` cannot be used. A
+    component that fails ends the block with an ExceptionGroup.
+    """
+
+    def __init__(
+        self,
+        *,
+        routers: int = 1,
+        profile: str | Profile = "loggregator",
+        seed: int = 0,
+        clock: Clock | None = None,
+        tls_dir: str | None = None,
+        host: str = "127.0.0.1",
+        agent_port: int = 0,
+        router_ports: Sequence[int] = (),
+        rlp_port: int = 0,
+        track: Track | None = None,
+    ) -> None:
+        if routers < 1:
+            raise UsageError(f"The stack needs at least one router, not {routers}.")
+        if router_ports and len(router_ports) != routers:
+            raise UsageError(
+                f"{routers} routers have {len(router_ports)} ports; name one for each,"
+                " or none."
+            )
+        self._profile = named(profile) if isinstance(profile, str) else profile
+        self._seed = seed
+        self._clock = clock or SystemClock()
+        self._tls_dir = tls_dir
+        self._host = host
+        self._agent_port, self._rlp_port = agent_port, rlp_port
+        self._router_ports = router_ports or (0,) * routers
+        self._track = track
+        self._closing = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as opened:
+            self._directory = await self._provide_certificates(opened)
+            group = await opened.enter_async_context(_owner_of_tasks())
+            await self._start(self._setting(group, opened), opened)
+            self._closing = opened.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        return await self._closing.__aexit__(kind, error, traceback)
+
+    @property
+    def agent_address(self) -> str:
+        """Where writers connect to, expecting the name `metron`."""
+        return self._agent.address
+
+    @property
+    def router_addresses(self) -> tuple[str, ...]:
+        """Where one may write past the agent, expecting the name `doppler`."""
+        return tuple(router.address for router in self._routers)
+
+    @property
+    def rlp_address(self) -> str:
+        """Where consumers connect to, expecting the name `reverselogproxy`."""
+        return self._rlp.address
+
+    def client_tls(self, server_name: str) -> Tls:
+        """Return a client's certificate files, for a server of that name."""
+        return certificates.tls(self._directory, certificates.CLIENT, server_name)
+
+    def statistics(self) -> StackStatistics:
+        """Return what every component and every buffer counted so far."""
+        parts: tuple[Agent | Router | Rlp, ...]
+        parts = (self._agent, *self._routers, self._rlp)
+        return StackStatistics(
+            components=tuple(part.statistics() for part in parts),
+            buffers=tuple(line for part in parts for line in part.buffers()),
+        )
+
+    def drops(self) -> tuple[BufferDrops, ...]:
+        """Return what each buffer dropped of the tracked envelopes.
+
+        Exact once the pipeline is drained; until then what is inside counts, too.
+        """
+        return self.statistics().drops()
+
+    async def kill_agent(self) -> None:
+        """End the agent at once: what it buffered is gone."""
+        await self._agent.kill()
+
+    async def start_agent(self) -> None:
+        """Start the agent anew, on the same port."""
+        await self._agent.kill()
+        await self._agent.start()
+
+    async def kill_router(self, index: int) -> None:
+        """End a router at once: connections are cut, what it buffered is gone."""
+        await self._routers[index].kill()
+
+    async def start_router(self, index: int) -> None:
+        """Start a router anew, on the same port."""
+        await self._routers[index].kill()
+        await self._routers[index].start()
+
+    async def kill_rlp(self) -> None:
+        """End the RLP at once: its consumers' connections are cut."""
+        await self._rlp.kill()
+
+    async def stop_rlp(self) -> None:
+        """End the RLP as on SIGTERM: its consumers' streams end with the status OK."""
+        await self._rlp.stop()
+
+    async def start_rlp(self) -> None:
+        """Start the RLP anew, on the same port."""
+        await self._rlp.kill()
+        await self._rlp.start()
+
+    async def _provide_certificates(self, opened: AsyncExitStack) -> Path:
+        directory = self._tls_dir
+        if directory is None:
+            directory = opened.enter_context(
+                tempfile.TemporaryDirectory(prefix="prober-reference-")
+            )
+        # Certificates live in real time, whatever the stack's clock says.
+        now_ns = SystemClock().now_ns()
+        with ThreadPoolExecutor(1) as thread:  # the loop's own would outlive us
+            await asyncio.get_running_loop().run_in_executor(
+                thread, certificates.provide, Path(directory), now_ns
+            )
+        return Path(directory)
+
+    def _setting(self, group: asyncio.TaskGroup, opened: AsyncExitStack) -> Setting:
+        failure = asyncio.get_running_loop().create_future()
+
+        def fail(error: Exception) -> None:
+            if not failure.done():
+                failure.set_exception(error)
+
+        async def watch() -> None:
+            await failure
+
+        tasks = Tasks(group)
+        tasks.start(watch())
+        opened.push_async_callback(tasks.cancel)
+        return Setting(
+            profile=self._profile,
+            clock=self._clock,
+            seed=self._seed,
+            host=self._host,
+            directory=self._directory,
+            track=self._track,
+            tasks=group,
+            fail=fail,
+        )
+
+    async def _start(self, setting: Setting, opened: AsyncExitStack) -> None:
+        """Start what is dialled before who dials it; end in the opposite order."""
+        self._routers = [
+            Router(setting, number, port, lambda: self.agent_address)
+            for number, port in enumerate(self._router_ports, start=1)
+        ]
+        for router in self._routers:
+            opened.push_async_callback(router.kill)
+            await router.start()
+        addresses = self.router_addresses
+        self._rlp = Rlp(setting, self._rlp_port, addresses, lambda: self.agent_address)
+        opened.push_async_callback(self._rlp.kill)
+        await self._rlp.start()
+        self._agent = Agent(setting, self._agent_port, addresses)
+        opened.push_async_callback(self._agent.kill)
+        await self._agent.start()
+
+
+@asynccontextmanager
+async def _owner_of_tasks() -> AsyncIterator[asyncio.TaskGroup]:
+    """Own the stack's tasks; errors of the block itself pass through as they are."""
+    group = asyncio.TaskGroup()
+    await group.__aenter__()
+    try:
+        yield group
+    finally:
+        await group.__aexit__(None, None, None)

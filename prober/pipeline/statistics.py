@@ -1,0 +1,61 @@
+"""What the stack knows of itself, as plain facts for callers in Python."""
+
+from dataclasses import dataclass
+
+from prober.records import BufferDrops
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BufferStatistics:
+    """One buffer, summed over its rings: one each life of its owner or subscription.
+
+    The `tracked_` counts are of the envelopes that the stack was asked to track, and
+    exact. Once the pipeline is drained, what was written was read, left or dropped.
+    """
+
+    buffer: str
+    """`agent ingress`, `agent egress`, `router 1 ingress`, `router 1 egress`, …"""
+    ring: int
+    """Its size in envelopes; of `agent egress`, which is no ring, that of a batch."""
+    written: int
+    read: int
+    missed: int
+    """Those that the buffer is known to have dropped: a ring tells on the next read."""
+    tracked_written: int
+    tracked_read: int
+    tracked_left: int
+    """Not dropped: still inside when the subscription ended or the owner was killed."""
+
+    @property
+    def tracked_dropped(self) -> int:
+        """Tracked envelopes that went in and did not come out: exact when drained."""
+        return self.tracked_written - self.tracked_read - self.tracked_left
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComponentStatistics:
+    """What one component counted since the stack was entered, in envelopes."""
+
+    component: str
+    """`agent`, `router 1`, …, `rlp`."""
+    ingress: int
+    egress: int
+    dropped_ingress: int
+    dropped_egress: int
+    subscriptions: int
+    """Open now; of the agent: its connections to routers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackStatistics:
+    """All components and buffers, in the order in which an envelope meets them."""
+
+    components: tuple[ComponentStatistics, ...]
+    buffers: tuple[BufferStatistics, ...]
+
+    def drops(self) -> tuple[BufferDrops, ...]:
+        """Return what each buffer dropped of the tracked envelopes."""
+        return tuple(
+            BufferDrops(buffer=b.buffer, dropped=b.tracked_dropped, ring=b.ring)
+            for b in self.buffers
+        )
