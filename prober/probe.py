@@ -197,7 +197,7 @@ class _Probe:
             await self._prime(writer)
             background.append(tasks.create_task(self._prime_again(writer)))
             await self._send(writer)
-            self._phase = Phase.DRAINING
+            self._enter(Phase.DRAINING)
             background.append(tasks.create_task(writer.flush(self._tail_seconds())))
             await self._drain(writer)
             for task in background:
@@ -252,7 +252,7 @@ class _Probe:
 
     async def _send(self, writer: Writer) -> None:
         """Write what is planned when it is due; what is late is sent at once."""
-        self._phase = Phase.SENDING
+        self._enter(Phase.SENDING)
         start_ns = self._clock.now_ns()
         for send in self._job.plan.sends():
             await self._until(start_ns + send.due_ns)
@@ -370,6 +370,10 @@ class _Probe:
     def _fault(self, from_ns: int, reason: str, consumer: str | None = None) -> None:
         fault = Fault(from_ns=from_ns, to_ns=self._clock.now_ns(), reason=reason)
         self.ledger.fault(fault, consumer)
+
+    def _enter(self, phase: Phase) -> None:
+        self._phase = phase
+        self._observer(self._progress())
 
     async def _show(self) -> None:
         while True:

@@ -1,10 +1,15 @@
-"""Stand-ins for tests, ours and our users': a clock that is moved by hand."""
+"""Stand-ins for tests, ours and our users': a clock moved by hand, a pipe in memory."""
 
 import asyncio
 import heapq
 import itertools
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, Self, TypeVar
 
-from prober.clock import NS
+from prober.clock import NS, Clock
+from prober.records import Arrival, Evidence, Handover, Outcome, Sign, Span
+
+T = TypeVar("T")
 
 
 class ManualClock:
@@ -47,8 +52,156 @@ class ManualClock:
         self._now_ns = target_ns
         await settle()
 
+    async def run(self, main: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine to its end, moving the clock on whenever nobody can go on.
+
+        For code that waits for this clock and nothing outside: hours pass at once.
+        Raises RuntimeError when it waits for something that will never come.
+        """
+        task = asyncio.ensure_future(main)
+        while not task.done():
+            await settle()
+            if not task.done() and not self._wake_next():
+                task.cancel()
+                raise RuntimeError("everybody waits, and nobody for the clock")
+        return task.result()
+
+    def _wake_next(self) -> bool:
+        while self._sleepers:
+            wake_ns, _, sleeper = heapq.heappop(self._sleepers)
+            if not sleeper.done():
+                self._now_ns = max(self._now_ns, wake_ns)
+                sleeper.set_result(None)
+                return True
+        return False
+
 
 async def settle(turns: int = 20) -> None:
     """Let every task that can run do so, for some turns of the event loop."""
     for _ in range(turns):
         await asyncio.sleep(0)
+
+
+Change = Callable[[bytes], Iterable[bytes]]
+"""What a pipe makes of a batch: nothing, the same, another, several."""
+
+
+class MemoryPipe:
+    """A pipeline in memory, for tests of what writes to one and reads from it.
+
+    Each batch written is handed to every reader as `change` makes it; `cut` and `heal`
+    break the readers' connections and mend them.
+    """
+
+    def __init__(self, clock: Clock, change: Change = lambda raw: [raw]) -> None:
+        self._clock = clock
+        self._change = change
+        self._readers: list[MemoryReader] = []
+
+    def writer(self, report: Callable[[Outcome], None]) -> "MemoryWriter":
+        """Return a writer into the pipe; each span is accepted when it is flushed."""
+        return MemoryWriter(self, report)
+
+    def reader(self) -> "MemoryReader":
+        """Return a reader of everything that is written from now on."""
+        reader = MemoryReader(self._clock)
+        self._readers.append(reader)
+        return reader
+
+    def carry(self, raw: bytes) -> None:
+        """Hand a batch to the readers."""
+        for batch in self._change(raw):
+            for reader in self._readers:
+                reader.take_in(batch)
+
+
+class MemoryWriter:
+    """Writes into a pipe in memory; see `prober.ingress.Writer`.
+
+    Set `handover` to tell something else of the spans that are written from then on.
+    """
+
+    written_to = "pipe in memory"
+
+    def __init__(self, pipe: MemoryPipe, report: Callable[[Outcome], None]) -> None:
+        self._pipe = pipe
+        self._report = report
+        self._owed: list[Outcome] = []
+        self.handover = Handover.ACCEPTED
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.flush(0)
+
+    async def write(self, raw: bytes, span: Span | None) -> None:
+        """Carry one batch, unless it is to be rejected."""
+        if span is not None:
+            reason = "" if self.handover is Handover.ACCEPTED else "told to"
+            outcome = Outcome(span=span, handover=self.handover, reason=reason)
+            self._owed.append(outcome)
+        if self.handover is not Handover.REJECTED:
+            self._pipe.carry(raw)
+
+    async def flush(self, seconds: float) -> None:
+        """Report on all that was written."""
+        del seconds
+        owed, self._owed = self._owed, []
+        for outcome in owed:
+            self._report(outcome)
+
+
+class MemoryReader:
+    """Reads from a pipe in memory; see `prober.egress.Reader`."""
+
+    transport = "memory"
+    read_from = "pipe in memory"
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._items: asyncio.Queue[Arrival | Evidence] = asyncio.Queue()
+        self._epoch = 1
+        self._connected = True
+
+    async def __aenter__(self) -> Self:
+        self._tell(Sign.CONNECTED)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._connected = False
+
+    async def receive(self) -> Sequence[Arrival | Evidence]:
+        """Wait until there is something, and return all there is, oldest first."""
+        items = [await self._items.get()]
+        while not self._items.empty():
+            items.append(self._items.get_nowait())
+        return items
+
+    def contents(self, arrival: Arrival) -> Mapping[bytes, bytes]:
+        """Return nothing: envelopes are not looked into."""
+        del arrival
+        return {}
+
+    def take_in(self, raw: bytes) -> None:
+        """Receive a batch, if there is a connection."""
+        if self._connected:
+            at_ns = self._clock.now_ns()
+            arrival = Arrival(batches=(raw,), at_ns=at_ns, epoch=self._epoch)
+            self._items.put_nowait(arrival)
+
+    def cut(self, words: str) -> None:
+        """Lose the connection."""
+        self._connected = False
+        self._tell(Sign.CUT, words)
+
+    def heal(self) -> None:
+        """Connect anew."""
+        self._epoch += 1
+        self._connected = True
+        self._tell(Sign.CONNECTED)
+
+    def _tell(self, sign: Sign, detail: str = "") -> None:
+        at_ns = self._clock.now_ns()
+        evidence = Evidence(sign=sign, at_ns=at_ns, epoch=self._epoch, detail=detail)
+        self._items.put_nowait(evidence)

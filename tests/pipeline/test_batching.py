@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300 - what is expected stands left
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300 - what is expected stands left
 import functools
 import itertools
 import sys

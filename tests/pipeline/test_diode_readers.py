@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300 - what is expected stands left
 import asyncio
 import queue
 import threading

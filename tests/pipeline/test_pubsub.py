@@ -1,4 +1,4 @@
-# ruff: noqa: S311, SIM300 - seeded choices, and what is expected stands left
+# ruff: noqa: S311 - seeded choices, and what is expected stands left
 import random
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
