@@ -72,6 +72,8 @@ class Aside:
     reason: str
     cycles: int
     first_sent_ns: int | None
+    unseen: int
+    """Accepted messages of theirs that did not come, which are not called lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,8 @@ class Consumer:
     gap_sizes: tuple[GapSize, ...]
     """The same by size, largest first."""
     states: Mapping[State, int]
+    course: tuple[State, ...]
+    """How the cycles ended, in their order."""
     asides: tuple[Aside, ...]
     """Cycles that do not count, by reason, in the order of their first."""
 
@@ -234,6 +238,7 @@ def _consumer(
         gaps=result.gaps,
         gap_sizes=_gap_sizes(result.gaps, rings),
         states=result.states(),
+        course=tuple(cycle.state for cycle in result.cycles),
         asides=_asides(result.cycles),
     )
 
@@ -314,6 +319,7 @@ def _asides(cycles: Iterable[CycleResult]) -> tuple[Aside, ...]:
             reason=reason,
             cycles=len(group),
             first_sent_ns=group[0].first_sent_ns,
+            unseen=sum(each.counts.lost for each in group),
         )
         for (state, reason), group in found.items()
     )

@@ -1,0 +1,142 @@
+"""The answer, in sentences and in one line: the count first, the nines last."""
+
+import math
+from fractions import Fraction
+
+from prober import slo
+from prober.report.model import Consumer, Report
+from prober.report.words import many, tight
+
+
+def sentences(report: Report) -> list[str]:
+    """Return what it comes to; each opens with that in a few words, and a colon."""
+    sentences = [_partial(report)] if report.result.partial else []
+    objective = report.verdict.state is not None
+    sentences.append(report.verdict.reason if objective else _finding(report))
+    return [*sentences, *_promise(report)]
+
+
+def line(report: Report) -> list[str]:
+    """Return the parts of the one-line form, for the worst consumer.
+
+    Those that do not apply are left out, and all of them when nothing counts.
+    """
+    worst = report.worst
+    if worst is None:
+        return []
+    where = f"{worst.name}: " if len(report.consumers) > 1 else ""
+    parts = [
+        where + _lost(worst),
+        _ratio(worst),
+        _budget(worst),
+        _supports(report.claim).replace(" %", "%"),
+        _lossy(worst),
+        _coverage(worst),
+    ]
+    return [part for part in parts if part]
+
+
+def _partial(report: Report) -> str:
+    attempted = max((each.counts.attempted for each in report.consumers), default=0)
+    planned = report.result.plan.messages
+    return f"PARTIAL: interrupted after {attempted:,} of {planned:,} messages."
+
+
+def _finding(report: Report) -> str:
+    """Return what was found, without an objective to hold it against."""
+    worst = report.worst
+    if worst is None:
+        return "NO DATA: no message was accepted in a cycle that counts."
+    bad, total = worst.valid.bad, worst.valid.accepted
+    where = f" on {worst.name}" if len(report.consumers) > 1 else ""
+    if bad:
+        rate = slo.one_in(bad, total)
+        return f"LOSS{where}: {bad:,} of {total:,} messages lost or damaged, {rate}."
+    if worst.coverage == 1:
+        return f"ALL ARRIVED: {total:,} of {total:,} messages."
+    return f"NONE LOST: all {total:,} messages of the cycles that count arrived."
+
+
+def _promise(report: Report) -> list[str]:
+    """Return what the sample supports as a promise, and its basis."""
+    claim, target = report.claim, report.target
+    if claim.supports is None:
+        return []
+    basis = f"if one drop can cost {claim.worst_burst:,} messages"
+    supports = f"this {_supports(claim)}"
+    if target is None:
+        return [f"AS A PROMISE {supports} {basis}."]
+    if claim.state == "disproved":
+        lower = slo.format_loss(Fraction(claim.lower95))
+        allowed = slo.format_loss(1 - Fraction(target))
+        favourable = f"even the favourable end, {lower} lost, exceeds {allowed}"
+        return [f"DISPROVED as a promise: {favourable}."]
+    if claim.state == "proved":
+        return [f"PROVED as a promise: {supports} {basis}."]
+    asked = slo.format_target(target)
+    more = f"; {asked} takes about {_about(report.needed)}" if report.needed else ""
+    return [f"UNDECIDED as a promise: {supports} {basis}{more}."]
+
+
+def _about(messages: int) -> str:
+    """Return `29,950,000 more, all arriving`: four digits, rounded up."""
+    step = 10 ** max(0, len(str(messages)) - 4)
+    return f"{-(-messages // step) * step:,} more, all arriving"
+
+
+def _lost(consumer: Consumer) -> str:
+    valid = consumer.valid
+    corrupt = f" + corrupt {valid.corrupt:,}" if valid.corrupt else ""
+    rate = f", {slo.one_in(valid.bad, valid.accepted)}" if valid.bad else ""
+    return f"lost {valid.lost:,}{corrupt} of {valid.accepted:,}{rate}"
+
+
+def _ratio(consumer: Consumer) -> str:
+    bad, total = consumer.valid.bad, consumer.valid.accepted
+    if not bad:
+        return ""
+    return f"{slo.format_ratio(bad, total)}, {slo.format_nines(bad, total)}"
+
+
+def _budget(consumer: Consumer) -> str:
+    budget = consumer.budget
+    if budget is None:
+        return ""
+    told = f"budget {_left(budget.remaining)}"
+    if not consumer.unseen:
+        return told
+    worst = _left(budget.remaining_if_unseen_lost).removesuffix(" left")
+    return f"{told} ({worst} if all unseen was lost)"
+
+
+def _left(share: Fraction) -> str:
+    """Return `68.9% left`, or how many times over the budget is spent, rounded up."""
+    if share == 1:
+        return "untouched"
+    if share >= 0:
+        return f"{tight(share)} left"
+    spent = 1 - share
+    digits = 1 if spent < 10 else 0  # noqa: PLR2004 - two digits are enough
+    times = Fraction(math.ceil(spent * 10**digits), 10**digits)
+    return f"spent {float(times):,.{digits}f} times"
+
+
+def _supports(claim: slo.Claim) -> str:
+    if claim.supports is None:
+        return ""
+    if claim.supports <= 0:
+        return "supports nothing yet"
+    return f"supports {slo.format_share(Fraction(claim.supports))}"
+
+
+def _lossy(consumer: Consumer) -> str:
+    if not consumer.lossy_cycles:
+        return ""
+    cycles = many(consumer.lossy_cycles, "lossy cycle")
+    return f"{cycles}, largest {consumer.largest_loss:,}"
+
+
+def _coverage(consumer: Consumer) -> str:
+    if consumer.coverage is None or consumer.coverage == 1:
+        return ""
+    return f"measured {tight(consumer.coverage)} of the time"

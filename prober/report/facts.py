@@ -1,0 +1,207 @@
+"""The facts behind the answer: tables, and labelled lines that wrap."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from prober.clock import NS
+from prober.records import BufferDrops, State
+from prober.report.model import Aside, Consumer, GapSize, Report
+from prober.report.words import MARKS, STATES, duration, many, moment, rate
+
+_MOST_GAPS = 4
+_MOST_ASIDES = 3
+_MOST_MARKS = 40
+
+Fact = tuple[str, str]
+"""Label and text; the label is empty where the one above still holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A row of figures for each consumer; the first column is its name."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def tables(report: Report) -> tuple[Table, ...]:
+    """Return fates and latencies; nothing without consumers."""
+    return (_counts(report), _latencies(report)) if report.consumers else ()
+
+
+def facts(report: Report) -> list[Fact]:
+    """Return what else there is to say, those parts that apply."""
+    return [
+        *_each(report, "cycles", _states),
+        *_each(report, "in order", _course),
+        *_each(report, "uncounted", _asides),
+        *_each(report, "lost in", _gaps),
+        *_each(report, "beside", _beside),
+        *_stack(report),
+        ("rate", _rate(report)),
+        ("read", _read(report)),
+        *_health(report),
+        *(("warning", text) for text in report.result.warnings),
+        ("run", _run(report)),
+    ]
+
+
+def _counts(report: Report) -> Table:
+    header = ("attempted", "accepted", "on time", "late", "corrupt", "lost")
+    rows = []
+    for each in report.consumers:
+        c = each.counts
+        fates = (c.attempted, c.accepted, c.on_time, c.late, c.corrupt, c.lost)
+        rows.append((each.name, *(f"{fate:,}" for fate in fates)))
+    return Table(header=("messages", *header), rows=tuple(rows))
+
+
+def _latencies(report: Report) -> Table:
+    header = ("latency", "p50", "p90", "p99", "p99.9", "max")
+    rows = []
+    for each in report.consumers:
+        took = each.latency
+        times = (took.p50, took.p90, took.p99, took.p999, took.max)
+        rows.append((each.name, *map(duration, times)))
+    return Table(header=header, rows=tuple(rows))
+
+
+def _each(report: Report, label: str, tell: Callable[[Consumer], str]) -> list[Fact]:
+    """Return what there is to tell of each consumer; once if it is the same for all."""
+    told = [(each.name, tell(each)) for each in report.consumers]
+    if len({text for _, text in told}) == 1:
+        return [(label, told[0][1])] if told[0][1] else []
+    texts = [f"{name}: {text}" for name, text in told if text]
+    return [(label if not i else "", text) for i, text in enumerate(texts)]
+
+
+def _states(consumer: Consumer) -> str:
+    found = ((STATES[state], n) for state, n in consumer.states.items() if n)
+    return ", ".join(f"{n:,} {word}" for word, n in found)
+
+
+def _course(consumer: Consumer) -> str:
+    """Return `...##....  # lossy`, a mark a cycle or more; empty if all passed."""
+    course = consumer.course
+    if set(course) <= {State.PASS}:
+        return ""
+    step = -(-len(course) // _MOST_MARKS)
+    groups = [course[at : at + step] for at in range(0, len(course), step)]
+    worst = [next(s for s in MARKS if s in group) for group in groups]
+    legend = [f"{MARKS[s]} {STATES[s]}" for s in MARKS if s in {*worst} - {State.PASS}]
+    legend += [f"{step} cycles a mark"] if step > 1 else []
+    return f"{''.join(MARKS[s] for s in worst)}  {', '.join(legend)}"
+
+
+def _asides(consumer: Consumer) -> str:
+    told = [_aside(each) for each in consumer.asides[:_MOST_ASIDES]]
+    rest = sum(each.cycles for each in consumer.asides[_MOST_ASIDES:])
+    return "; ".join([*told, f"{rest:,} for other reasons"] if rest else told)
+
+
+def _aside(aside: Aside) -> str:
+    """Return `3 cycles from 03:04:00, our fault: loop lag 2.3 s`."""
+    told = many(aside.cycles, "cycle")
+    if aside.first_sent_ns is not None:
+        told += f" from {moment(aside.first_sent_ns)}"
+    told += f", {STATES[aside.state]}"
+    told += f": {aside.reason}" if aside.reason else ""
+    return f"{told}, {aside.unseen:,} unseen" if aside.unseen else told
+
+
+def _gaps(consumer: Consumer) -> str:
+    sizes = consumer.gap_sizes
+    told = [_gap(each) for each in sizes[:_MOST_GAPS]]
+    rest = sum(each.times for each in sizes[_MOST_GAPS:])
+    return "; ".join([*told, f"{rest:,} smaller"] if rest else told)
+
+
+def _gap(gap: GapSize) -> str:
+    """Return `2 gaps of 3,000 = 3 x 1,000, a router ring`."""
+    told = f"{many(gap.times, 'gap')} of {gap.size:,}"
+    if gap.ring is None:
+        return told
+    laps = gap.size // gap.ring
+    multiple = f" = {laps:,} x {gap.ring:,}" if laps > 1 else ""
+    return f"{told}{multiple}, {_ring(gap.owners)}"
+
+
+def _ring(owners: Sequence[str]) -> str:
+    names = ["RLP" if owner == "rlp" else owner for owner in owners]
+    article = "an" if names[0][:1] in "aeiouR" else "a"
+    return f"{article} {' or '.join(names)} ring"
+
+
+def _beside(consumer: Consumer) -> str:
+    """Return the counts beside the partition, those that are not 0."""
+    c = consumer.counts
+    named = (
+        (c.rejected, "refused by the ingress"),
+        (c.ambiguous, "nobody knows whether accepted"),
+        (c.not_expected, "not expected"),
+        (c.duplicates, "duplicates"),
+        (c.reordered, "reordered"),
+        (c.after_deadline, "after the deadline, still lost"),
+        (c.unexplained, "unexplained"),
+        (c.other_runs, "of other runs"),
+    )
+    return ", ".join(f"{count:,} {name}" for count, name in named if count)
+
+
+def _stack(report: Report) -> Iterable[Fact]:
+    """Tell what the bundled stack knows to have dropped beside what was found lost."""
+    drops = report.stack_drops
+    if drops is None:
+        return
+    buffers = [_buffer(each) for each in drops.buffers if each.dropped]
+    told = f"dropped {drops.dropped:,}"
+    told += f" ({', '.join(buffers)})" if buffers else ""
+    if drops.lost is not None:
+        agree = "they agree" if drops.agrees else "THEY DISAGREE"
+        told += f", lost {drops.lost:,}: {agree}"
+    yield "buffers", told
+
+
+def _buffer(drops: BufferDrops) -> str:
+    return f"{drops.buffer} {drops.dropped:,}"
+
+
+def _rate(report: Report) -> str:
+    plan, achieved = report.result.plan, report.result.rate_achieved
+    asked = "as fast as possible" if plan.rate_asked is None else rate(plan.rate_asked)
+    got = "too few to tell" if achieved is None else rate(achieved)
+    kinds = "+".join(kind.value for kind in plan.kinds)
+    return f"asked {asked}, achieved {got}; {kinds}, {plan.size} bytes"
+
+
+def _read(report: Report) -> str:
+    result = report.result
+    what = (
+        "the whole Firehose"
+        if result.plan.whole_firehose
+        else "own source only, not a nozzle's view"
+    )
+    to = ", ".join(result.written_to)
+    return f"{what}; written to {to}" if to else what
+
+
+def _health(report: Report) -> Iterable[Fact]:
+    found = [_vital(name, value) for name, value in report.result.health.items()]
+    if found:
+        yield "ourselves", ", ".join(found)
+
+
+def _vital(name: str, value: float) -> str:
+    if not math.isfinite(value):
+        return f"{name.replace('_', ' ')} no data"
+    if name.endswith("_seconds"):
+        return f"{name.removesuffix('_seconds').replace('_', ' ')} {duration(value)}"
+    return f"{name.replace('_', ' ')} {value:,g}"
+
+
+def _run(report: Report) -> str:
+    result = report.result
+    seconds = (result.ended_at_ns - result.started_at_ns) / NS
+    began = moment(result.started_at_ns, "%Y-%m-%d %H:%M:%S UTC")
+    return f"{result.run_id}, {began}, {seconds:,.1f} s, prober {report.version}"

@@ -1,0 +1,150 @@
+"""One screen: a panel on a terminal, plain lines elsewhere, the same words in both."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
+
+from rich.cells import cell_len
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.table import Table as Grid
+from rich.text import Text
+
+from prober.report.facts import Fact, Table
+from prober.report.model import Report
+from prober.report.screen import Screen, screen
+
+_COLOURS: Mapping[str | None, str] = {
+    "met": "green",
+    "violated": "red",
+    "inconclusive": "yellow",
+    "no_data": "yellow",
+    "could_not_probe": "yellow",
+    None: "cyan",
+}
+"""By the verdict's state; the words say the same."""
+_LOUD = {"late": "yellow", "corrupt": "red", "lost": "red"}
+"""Columns whose figures stand out when they are not 0."""
+_OPENING = re.compile(r"[A-Z ]+\b(?=[ :])")
+"""What a sentence comes to, in capitals at its beginning."""
+_WIDEST = 100
+"""Lines longer than this are hard to read, however wide the terminal."""
+_FRAME = 4
+_SPACE = "  "
+
+
+def render(report: Report, console: Console) -> None:
+    """Write one screen to a console."""
+    told = screen(report, console.encoding)
+    if console.is_terminal and not console.is_dumb_terminal:
+        console.print(_panel(told, min(console.width, _WIDEST)))
+    else:
+        for each in plain(told):
+            console.print(Text(each), soft_wrap=True)
+
+
+def plain(told: Screen) -> list[str]:
+    """Return a screen as lines without a frame, each as long as it needs to be."""
+    widths = _widths(told)
+    blocks: list[list[str]] = [
+        [told.title],
+        list(told.answer),
+        [" | ".join(told.line)],
+        *([row.plain for row in _rows(table, widths)] for table in told.tables),
+        [f"{label:<{widths[0]}}{_SPACE}{text}" for label, text in told.facts],
+    ]
+    shown = [block for block in blocks if any(block)]
+    return [each for block in shown for each in (*block, "")][:-1]
+
+
+def _panel(told: Screen, width: int) -> Panel:
+    colour, room = _COLOURS[told.state], width - _FRAME
+    widths, tables, facts = _widths(told), told.tables, list(told.facts)
+    if sum(widths) + len(_SPACE) * (len(widths) - 1) > room:
+        facts = [*(fact for table in tables for fact in _flow(table)), *facts]
+        tables = ()
+    blocks: list[Sequence[Text | Grid]] = [
+        _answer(told.answer, colour),
+        _wrapped(told.line, room),
+        *(_rows(table, widths) for table in tables),
+        [_grid(facts, widths[0] if tables else 0)],
+    ]
+    shown = [part for block in blocks if block for part in (*block, Text())]
+    return Panel(
+        Group(*shown[:-1]),
+        title=Text(told.title, style="bold"),
+        title_align="left",
+        border_style=colour,
+        width=width,
+    )
+
+
+def _answer(sentences: Iterable[str], colour: str) -> list[Text]:
+    """Return sentences of which the first words, in capitals, stand out."""
+    told = [Text(each) for each in sentences]
+    for place, each in enumerate(told):
+        if opening := _OPENING.match(each.plain):
+            style = "bold" if place else f"bold {colour}"
+            each.stylize(style, 0, opening.end())
+    return told
+
+
+def _wrapped(parts: Iterable[str], room: int) -> list[Text]:
+    """Return the one-line form, broken between its parts where it must be."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and cell_len(f"{lines[-1]} | {part}") <= room:
+            lines[-1] += f" | {part}"
+        else:
+            lines.append(part)
+    return [Text(each, style="bold") for each in lines]
+
+
+def _widths(told: Screen) -> list[int]:
+    """Return how wide each column is in all tables; labels share the first one."""
+    lines = [row for table in told.tables for row in (table.header, *table.rows)]
+    first, *figures = [*zip_longest(*lines, fillvalue="")] or [()]
+    labels = (label for label, _ in told.facts)
+    return [max(map(cell_len, each)) for each in ((*first, *labels), *figures)]
+
+
+def _rows(table: Table, widths: Sequence[int]) -> list[Text]:
+    """Return a table as lines, the names to the left and the figures to the right."""
+    shown = [_row(table.header, widths, ["dim"] * len(table.header))]
+    for row in table.rows:
+        styles = [
+            _LOUD.get(name, "") if figure != "0" else ""
+            for name, figure in zip(table.header, row, strict=True)
+        ]
+        shown.append(_row(row, widths, styles))
+    return shown
+
+
+def _row(cells: Sequence[str], widths: Sequence[int], styles: Sequence[str]) -> Text:
+    name, *figures = cells
+    told = Text(name + " " * (widths[0] - cell_len(name)), style=styles[0])
+    for figure, width, style in zip(figures, widths[1:], styles[1:], strict=False):
+        told.append(_SPACE + " " * (width - cell_len(figure)))
+        told.append(figure, style)
+    return told
+
+
+def _flow(table: Table) -> list[Fact]:
+    """Return a table as facts that wrap, for where it is too wide."""
+    label, *names = table.header
+    told: list[Fact] = []
+    for name, *figures in table.rows:
+        pairs = zip(figures, names, strict=True)
+        text = ", ".join(f"{figure} {fate}" for figure, fate in pairs)
+        where = f"{name}: " if len(table.rows) > 1 else ""
+        told.append(("" if told else label, where + text))
+    return told
+
+
+def _grid(facts: Iterable[Fact], width: int) -> Grid:
+    grid = Grid.grid(padding=(0, len(_SPACE), 0, 0))
+    grid.add_column(style="dim", no_wrap=True, min_width=width)
+    grid.add_column(overflow="fold")
+    for label, text in facts:
+        grid.add_row(Text(label), Text(text))
+    return grid

@@ -1,0 +1,79 @@
+"""Figures and strings as people read them: cut off so that they never flatter."""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from fractions import Fraction
+
+from prober import slo
+from prober.clock import NS
+from prober.records import State
+
+STATES: Mapping[State, str] = {
+    State.PASS: "passed",
+    State.LOSS: "lossy",
+    State.INCONCLUSIVE: "cannot tell",
+    State.INVALID: "our fault",
+    State.EXCLUDED: "excluded",
+    State.MISSED: "missed",
+}
+"""How cycles ended, in words."""
+
+MARKS: Mapping[State, str] = {
+    # The worst first: it stands for cycles that have to share a mark.
+    State.LOSS: "#",
+    State.INCONCLUSIVE: "?",
+    State.INVALID: "x",
+    State.MISSED: "_",
+    State.EXCLUDED: "-",
+    State.PASS: ".",
+}
+"""How cycles ended, in one letter."""
+
+
+def harmless(text: str, encoding: str = "utf-8") -> str:
+    """Return a text that nothing in it can colour, hide or move a cursor with.
+
+    What is not printable, or not in `encoding`, stands as its escape.
+    """
+    shown = "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode()
+        for each in text
+    )
+    return shown.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def duration(seconds: float | None) -> str:
+    """Return `1.24 ms`, with three digits, rounded up; `no data` for None."""
+    if seconds is None:
+        return "no data"
+    scale, unit = next(
+        (pair for pair in ((1, "s"), (1e-3, "ms")) if seconds >= pair[0]), (1e-6, "us")
+    )
+    value = seconds / scale
+    digits = max(0, 2 - math.floor(math.log10(value))) if value > 0 else 0
+    # Rounded first, or the last bit of a float would add a whole unit.
+    rounded = math.ceil(round(value * 10**digits, 3)) / 10**digits
+    return f"{rounded:,.{digits}f} {unit}"
+
+
+def rate(per_second: float) -> str:
+    """Return `1,999/s`, with one decimal below ten, cut off."""
+    digits = 0 if per_second >= 10 else 1  # noqa: PLR2004 - two digits are enough
+    cut = math.floor(per_second * 10**digits) / 10**digits
+    return f"{cut:,.{digits}f}/s"
+
+
+def tight(ratio: Fraction, digits: int | None = 1) -> str:
+    """Return a share as `99.88%`, for lines in which room is dear, cut off."""
+    return slo.format_share(ratio, digits).replace(" %", "%")
+
+
+def many(count: int, noun: str) -> str:
+    """Return `1 cycle`, `2 cycles`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def moment(at_ns: int, form: str = "%H:%M:%S") -> str:
+    """Return a time in UTC, cut to whole seconds."""
+    return datetime.fromtimestamp(at_ns // NS, UTC).strftime(form)
