@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300 - what is expected stands left
 """Thirty days at 99.9 %, a cycle of 1,000 a minute: every figure, by hand and by us."""
 
 import math
