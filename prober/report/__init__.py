@@ -1,8 +1,11 @@
 """The result as data, and one file a format.
 
     model     everything that is to be said about a run, worked out once
-    words     the same in sentences and figures that people read
-    terminal  one screen
+    answer    what it comes to: sentences, and the one-line form
+    facts     what stands behind it: tables and labelled lines
+    words     figures and strings as people read them
+    screen    answer and facts in their order, safe to show
+    terminal  one screen: a panel, or plain lines
     json      one document, `prober.report/v1`
 
 What a report promises to its reader stands in the project's folder `reports`.

@@ -9,11 +9,11 @@ from prober.report.words import many, tight
 
 
 def sentences(report: Report) -> list[str]:
-    """Return what it comes to; each opens with that in a few words, and a colon."""
-    sentences = [_partial(report)] if report.result.partial else []
-    objective = report.verdict.state is not None
-    sentences.append(report.verdict.reason if objective else _finding(report))
-    return [*sentences, *_promise(report)]
+    """Return what it comes to; each opens with that in capitals."""
+    judged = report.verdict.state is not None
+    found = report.verdict.reason if judged else _finding(report)
+    partial = [_partial(report)] if report.result.partial else []
+    return [found, *partial, *_promise(report)]
 
 
 def line(report: Report) -> list[str]:

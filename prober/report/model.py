@@ -30,7 +30,11 @@ RINGS: Mapping[int, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What an objective allows a consumer to lose, and what is left of it."""
+    """What an objective allows a consumer to lose, and what is left of it.
+
+    In fractions, like the verdict: 30 of 100 spent leave 70 %, where floats, cut off so
+    that they never flatter, would read 69.9 %.
+    """
 
     allowed: Fraction
     """Messages, not rounded."""
@@ -189,6 +193,8 @@ def build(
     """
     rings = _rings(result.stack_drops)
     evidence = [slo.evidence_of(each) for each in result.consumers]
+    # First, for it refuses an objective that cannot be.
+    claim = slo.claim(evidence, target, worst_burst=worst_burst)
     consumers = tuple(
         _consumer(each, seen, target, worst_burst, rings)
         for each, seen in zip(result.consumers, evidence, strict=True)
@@ -199,7 +205,7 @@ def build(
         result=result,
         target=target,
         verdict=slo.verdict(evidence, target, failure=failure),
-        claim=slo.claim(evidence, target, worst_burst=worst_burst),
+        claim=claim,
         needed=_needed(consumers, target),
         consumers=consumers,
         worst=_worst(consumers),

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import pytest
 
+from prober.errors import UsageError
 from prober.records import BufferDrops, RunResult, Span, State
 from prober.report import build
 from tests.report import samples
@@ -29,6 +30,12 @@ def test_budget_is_exact() -> None:
         rlp.budget.consumed,
         rlp.budget.remaining,
     )
+
+
+def test_an_objective_of_everything_is_refused() -> None:
+    """An objective without a budget is refused in a sentence, not a division by 0."""
+    with pytest.raises(UsageError, match="between 0 and 1"):
+        build(samples.met(), Decimal(1))
 
 
 def test_unseen_counts_only_in_the_worst_case() -> None:

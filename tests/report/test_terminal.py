@@ -86,15 +86,15 @@ def test_nothing_lost_prints_a_bound_with_its_basis() -> None:
     assert not re.search(r"\b100(\.0*)? ?%", shown(report))
 
 
-def test_a_partial_run_says_so_first() -> None:
-    """An interrupted run opens with how far it came."""
+def test_a_partial_run_says_so() -> None:
+    """An interrupted run says behind its answer how far it came."""
     partial = dataclasses.replace(samples.met(), partial=True)
     partial = dataclasses.replace(partial, plan=samples.plan(20_000, 40))
 
-    first, *_ = sentences(build(partial, None))
+    _, told, *_ = sentences(build(partial, None))
 
     expected = "PARTIAL: interrupted after 10,000 of 20,000 messages."
-    assert expected == first
+    assert expected == told
 
 
 def test_nothing_measured() -> None:
@@ -165,6 +165,18 @@ def test_hostile_names(text: str, terminal: bool) -> None:  # noqa: FBT001 - dra
     out = shown(build(result, None), terminal=terminal)
 
     assert all(each.isprintable() for each in ANSI.sub("", out).splitlines())
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_without_unicode(*, terminal: bool) -> None:
+    """Where only ASCII can be shown, names are escaped and frames simple."""
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    result = dataclasses.replace(samples.violated(), environment="k\u00f6ln")
+
+    render(build(result, None), Console(file=out, force_terminal=terminal, width=80))
+
+    out.seek(0)
+    assert r"k\xf6ln" in out.read()
 
 
 def test_markup_is_not_interpreted() -> None:
