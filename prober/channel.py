@@ -78,6 +78,11 @@ _EXPLANATIONS: tuple[tuple[str, str], ...] = (
         "TSI_DATA_CORRUPTED",
         "it broke the handshake off: is the client certificate {cert} one of its CA?",
     ),
+    (
+        "Socket closed",
+        "it closed the connection: has it gone, or refused the certificate {cert}?",
+    ),
+    ("Internal error from Core", "the connection broke"),
     ("WRONG_VERSION_NUMBER", "it does not speak TLS there; is the port right?"),
     ("DNS resolution failed", "its name cannot be resolved"),
     ("Domain name not found", "its name cannot be resolved"),
@@ -91,12 +96,13 @@ def explain(
 ) -> CouldNotProbe:
     """Return the error that tells a person what a failed call to a peer means."""
     details = details or ""
+    where = f"the {peer} at {address}"
     names = {"name": tls.server_name, "ca": tls.ca_file, "cert": tls.cert_file}
     for needle, meaning in _EXPLANATIONS:
         if needle.format(**names).lower() in details.lower():
             words = meaning.format(**names)
-            return ConnectError(f"cannot connect to the {peer} at {address}: {words}")
+            return ConnectError(f"no connection to {where}: {words}")
     said = f"{code.name} {details}".strip()
     if code is grpc.StatusCode.UNAVAILABLE:
-        return ConnectError(f"cannot connect to the {peer} at {address}: {said}")
-    return RefusedError(f"the {peer} at {address} refused: {said}")
+        return ConnectError(f"no connection to {where}: {said}")
+    return RefusedError(f"{where} refused: {said}")

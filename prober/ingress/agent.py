@@ -26,6 +26,9 @@ CONNECT_SECONDS = 10.0
 FIRST_BACKOFF_SECONDS = 0.1
 MAX_BACKOFF_SECONDS = 10.0
 
+_BROKEN = (aio.AioRpcError, aio.BaseError, asyncio.InvalidStateError)
+"""What writing to a stream raises when it has ended: the status tells why."""
+
 _Call = aio.StreamUnaryCall[bytes, bytes]
 
 
@@ -61,7 +64,7 @@ class AgentWriter:
         self._clock, self._report = clock, report
         self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
         self._tasks = asyncio.TaskGroup()
-        self._acknowledging: set[asyncio.Task[None]] = set()
+        self._acknowledging: dict[asyncio.Task[None], _Segment] = {}
         self._reconnecting: asyncio.Task[None] | None = None
         self._channel: aio.Channel | None = None
         self._segment: _Segment | None = None
@@ -91,12 +94,13 @@ class AgentWriter:
             segment = self._open_segment()
             if segment is None:
                 self._tell([span] if span else [], Handover.REJECTED, self._away)
+                await asyncio.sleep(0)  # whoever writes on and on lets us reconnect
                 return
             if span is not None:
                 segment.spans.append(span)
             try:
                 await segment.call.write(raw)
-            except (aio.AioRpcError, asyncio.InvalidStateError):
+            except _BROKEN:
                 # Its status tells why, and whether the connection went with it.
                 self._end_segment()
 
@@ -126,24 +130,30 @@ class AgentWriter:
         segment, self._segment = self._segment, None
         if segment is not None:
             task = self._tasks.create_task(self._acknowledge(segment))
-            self._acknowledging.add(task)
-            task.add_done_callback(self._acknowledging.discard)
+            self._acknowledging[task] = segment
+            # A task that is cancelled before it ran has nothing but this callback.
+            task.add_done_callback(self._acknowledged)
 
     async def _acknowledge(self, segment: _Segment) -> None:
         """Half-close a stream, and report what its status says of its messages."""
-        handover, reason = Handover.AMBIGUOUS, "not acknowledged in time"
-        try:
-            code, details = await _status(segment.call)
-            if _took_all_in(code, details):
-                handover, reason = Handover.ACCEPTED, ""
-            else:
-                error = self._explain(code, details)
-                reason = str(error)
-                if code is grpc.StatusCode.UNAVAILABLE:
-                    self._lose(reason)
-        finally:
+        code, details = await _status(segment.call)
+        if _took_all_in(code, details):
+            self._tell(segment.spans, Handover.ACCEPTED, "")
+            return
+        reason = str(self._explain(code, details))
+        self._tell(segment.spans, Handover.AMBIGUOUS, reason)
+        if code is grpc.StatusCode.UNAVAILABLE or not self._connected():
+            self._lose(reason)
+
+    def _connected(self) -> bool:
+        ready = grpc.ChannelConnectivity.READY
+        return self._channel is not None and self._channel.get_state() is ready
+
+    def _acknowledged(self, task: asyncio.Task[None]) -> None:
+        segment = self._acknowledging.pop(task)
+        if task.cancelled():
             segment.call.cancel()
-            self._tell(segment.spans, handover, reason)
+            self._tell(segment.spans, Handover.AMBIGUOUS, "not acknowledged in time")
 
     def _tell(self, spans: list[Span], handover: Handover, reason: str) -> None:
         for span in spans:
@@ -205,7 +215,7 @@ def _stream(over: aio.Channel) -> _Call:
 
 async def _status(call: _Call) -> tuple[grpc.StatusCode, str]:
     """Half-close a stream and return what it ends with."""
-    with contextlib.suppress(aio.AioRpcError, asyncio.InvalidStateError):
+    with contextlib.suppress(*_BROKEN):
         await call.done_writing()
     return await call.code(), await call.details() or ""
 

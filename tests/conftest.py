@@ -1,0 +1,39 @@
+"""What tests share: the reference stack, and certificates that nobody trusts."""
+
+import os
+
+# Handshakes fail on purpose here: what gRPC's core prints of that is noise.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from prober.pipeline.stack import ReferenceStack
+from prober.records import Tls
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[ReferenceStack]:
+    """A reference stack with one router, as Loggregator behaves."""
+    async with ReferenceStack(track=("prober", "0")) as running:
+        yield running
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Tls:
+    """A client certificate of a CA that no stack knows; it does trust only that CA."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert("client")
+    files = {name: tmp_path / f"stranger-{name}" for name in ("ca", "cert", "key")}
+    authority.cert_pem.write_to_path(files["ca"])
+    certificate.cert_chain_pems[0].write_to_path(files["cert"])
+    certificate.private_key_pem.write_to_path(files["key"])
+    return Tls(
+        ca_file=str(files["ca"]),
+        cert_file=str(files["cert"]),
+        key_file=str(files["key"]),
+        server_name="metron",
+    )

@@ -1,0 +1,263 @@
+"""The reader against a real reverse log proxy: gRPC with mutual TLS on loopback."""
+
+import asyncio
+import dataclasses
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from fractions import Fraction
+
+import pytest
+
+from prober.clock import SystemClock
+from prober.egress import rlp
+from prober.egress.rlp import RlpReader
+from prober.ingress.agent import AgentWriter
+from prober.ingress.envelopes import Encoder
+from prober.pipeline.stack import ReferenceStack
+from prober.plan import Plan, Sizes
+from prober.records import Arrival, Evidence, Kind, Sign, Span, Tls
+from prober.rpc.loggregator_v2.envelope_pb2 import Envelope, EnvelopeBatch, Log
+from prober.stamp import Mark, Scanner, Sightings
+
+RUN = "k3v9x2m4q7a"
+CLOCK = SystemClock()
+
+
+def reader(
+    stack: ReferenceStack,
+    kinds: Sequence[Kind] = (Kind.LOG,),
+    tls: Tls | None = None,
+    address: str | None = None,
+) -> RlpReader:
+    """A reader of our own source at the stack's reverse log proxy."""
+    return RlpReader(
+        address or stack.rlp_address,
+        tls or stack.client_tls("reverselogproxy"),
+        CLOCK,
+        source_id="prober",
+        kinds=kinds,
+        shard_id=lambda epoch: f"test-{epoch}",
+    )
+
+
+def plan(messages: int, kinds: tuple[Kind, ...] = (Kind.LOG,)) -> Plan:
+    """As many messages in one cycle."""
+    return Plan(
+        messages=messages,
+        cycles=1,
+        rate=Fraction(1000),
+        sizes=Sizes(low=100, high=100),
+        kinds=kinds,
+        source_id="prober",
+        seed=3,
+    )
+
+
+@asynccontextmanager
+async def writing(stack: ReferenceStack) -> AsyncIterator[AgentWriter]:
+    """A writer to the stack's agent whose reports nobody reads."""
+    tls = stack.client_tls("metron")
+    async with AgentWriter(stack.agent_address, tls, CLOCK, lambda _: None) as writer:
+        yield writer
+
+
+async def evidence(source: RlpReader, sign: Sign) -> Evidence:
+    """Read until a sign comes."""
+    while True:
+        for item in await source.receive():
+            if isinstance(item, Evidence) and item.sign is sign:
+                return item
+
+
+async def primed(source: RlpReader, writer: AgentWriter) -> Arrival:
+    """Write until something is read."""
+    encoder = Encoder(RUN, plan(1))
+
+    async def write() -> None:
+        while True:
+            raw = encoder.aid(Mark.PRIMER, 0, CLOCK.now_ns())
+            await writer.write(raw, None)
+            await CLOCK.sleep(0.05)
+
+    async def read() -> Arrival:
+        while True:
+            for item in await source.receive():
+                if isinstance(item, Arrival):
+                    return item
+
+    writes = asyncio.ensure_future(write())
+    try:
+        return await read()
+    finally:
+        writes.cancel()
+
+
+async def found(source: RlpReader, known: Plan, count: int) -> Sightings:
+    """Read until so many messages have been found, intact or damaged."""
+    scanner = Scanner(RUN, known.cycle_of)
+    total = Sightings()
+    while len(total.sequences) + len(total.damaged) < count:
+        for item in await source.receive():
+            if isinstance(item, Arrival):
+                raw = b"\n".join(item.batches)
+                sight = scanner.scan(raw, lambda item=item: source.contents(item))  # type: ignore[misc]
+                total.sequences += sight.sequences
+                total.damaged += sight.damaged
+    return total
+
+
+async def test_arrivals_carry_time_and_epoch(stack: ReferenceStack) -> None:
+    """What arrives is raw, timed next to the socket, on the first connection."""
+    async with reader(stack) as source, writing(stack) as writer:
+        before_ns = CLOCK.now_ns()
+        arrival = await primed(source, writer)
+
+    assert 1 == arrival.epoch
+    assert before_ns < arrival.at_ns <= CLOCK.now_ns()
+    assert b"prober/1" in arrival.batches[0]
+
+
+async def test_connection_is_told_before_what_comes_over_it(
+    stack: ReferenceStack,
+) -> None:
+    """The first thing a reader hands over is that it has subscribed."""
+    async with reader(stack) as source:
+        first = (await source.receive())[0]
+
+    assert isinstance(first, Evidence)
+    assert (Sign.CONNECTED, 1) == (first.sign, first.epoch)
+
+
+async def test_every_kind_comes_back_intact(stack: ReferenceStack) -> None:
+    """Stamps of all kinds are found with their content as it was sent."""
+    mixed = plan(200, tuple(Kind))
+    async with reader(stack, tuple(Kind)) as source, writing(stack) as writer:
+        await primed(source, writer)
+        span = Span(first=0, count=100)
+        encoder = Encoder(RUN, mixed)
+        await writer.write(encoder.messages(span, 0, CLOCK.now_ns()), span)
+        total = await found(source, mixed, 100)
+
+    assert [] == total.damaged
+    assert list(range(100)) == sorted(total.sequences)
+
+
+async def test_refusal_is_told_in_the_peers_words(stack: ReferenceStack) -> None:
+    """A subscription that is refused is a cut, with the reason."""
+    async with reader(stack, kinds=()) as source:
+        cut = await evidence(source, Sign.CUT)
+
+    assert cut.detail.endswith("refused: INVALID_ARGUMENT Selectors cannot be empty"), (
+        cut.detail
+    )
+
+
+async def test_reader_comes_back_by_itself(stack: ReferenceStack) -> None:
+    """After the proxy died and came back, a new connection delivers again."""
+    async with reader(stack) as source, writing(stack) as writer:
+        await primed(source, writer)
+        await stack.kill_rlp()
+        cut = await evidence(source, Sign.CUT)
+        await stack.start_rlp()
+        arrival = await primed(source, writer)
+
+    assert 1 == cut.epoch
+    assert "no connection to the reverse log proxy" in cut.detail
+    assert arrival.epoch > 1
+
+
+async def test_orderly_end_is_told_apart(stack: ReferenceStack) -> None:
+    """A proxy that is stopped ends its streams well: that is a cut all the same."""
+    async with reader(stack) as source, writing(stack) as writer:
+        await primed(source, writer)
+        await stack.stop_rlp()
+        cut = await evidence(source, Sign.CUT)
+
+    assert f"reverse log proxy at {stack.rlp_address} ended the stream" == cut.detail
+
+
+async def test_client_certificate_of_another_ca(
+    stack: ReferenceStack, stranger: Tls
+) -> None:
+    """A proxy that does not accept our certificate is told as such."""
+    ours = stack.client_tls("reverselogproxy")
+    tls = dataclasses.replace(
+        stranger, ca_file=ours.ca_file, server_name=ours.server_name
+    )
+    async with reader(stack, tls=tls) as source:
+        cut = await evidence(source, Sign.CUT)
+
+    assert stranger.cert_file in cut.detail
+
+
+async def test_missing_certificate_is_a_cut(stack: ReferenceStack) -> None:
+    """Files that are gone when they are needed do not end the reader."""
+    ours = stack.client_tls("reverselogproxy")
+    tls = dataclasses.replace(ours, key_file="/nowhere/key")
+    async with reader(stack, tls=tls) as source:
+        cut = await evidence(source, Sign.CUT)
+
+    assert "cannot read the certificate file /nowhere/key" in cut.detail
+
+
+async def test_large_batches_pass(stack: ReferenceStack) -> None:
+    """A hundred envelopes of 60 kB are one message, above gRPC's usual limit."""
+    envelope = Envelope(source_id="prober", log=Log(payload=b"x" * 60_000))
+    batch = EnvelopeBatch(batch=[envelope] * 50).SerializeToString()
+    async with reader(stack) as source, writing(stack) as writer:
+        await primed(source, writer)
+        await writer.write(batch, None)
+        await writer.write(batch, None)
+        received = 0
+        while received < 6_000_000:
+            for item in await source.receive():
+                if isinstance(item, Arrival):
+                    received += sum(map(len, item.batches))
+
+
+async def test_queue_holds_a_bounded_number_of_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A thread that reads faster than it is emptied waits, and goes on afterwards."""
+    monkeypatch.setattr(rlp, "QUEUE_BYTES", 10)
+    queue = rlp._Queue(asyncio.get_running_loop())
+    arrival = Arrival(batches=(b"0123456789",), at_ns=1, epoch=1)
+    put = [threading.Event() for _ in range(2)]
+
+    def fill() -> None:
+        for each in put:
+            queue.put(arrival, 10)
+            each.set()
+
+    thread = threading.Thread(target=fill)
+    thread.start()
+    await asyncio.to_thread(put[0].wait)
+    assert not put[1].is_set()
+
+    assert [arrival] == await queue.take()
+    assert [arrival] == await queue.take()
+    thread.join()
+
+
+async def test_closed_queue_lets_the_thread_go() -> None:
+    """Closing wakes whoever waits for room, and takes nothing in any more."""
+    queue = rlp._Queue(asyncio.get_running_loop())
+    arrival = Arrival(batches=(b"x",), at_ns=1, epoch=1)
+    queue.put(arrival, rlp.QUEUE_BYTES)
+    thread = threading.Thread(target=queue.put, args=(arrival, 1))
+    thread.start()
+
+    queue.close()
+    thread.join()
+
+    assert [arrival] == await queue.take()
+
+
+async def test_nothing_is_left_behind(stack: ReferenceStack) -> None:
+    """A reader that is closed has neither thread nor task left."""
+    async with reader(stack) as source:
+        await source.receive()
+
+    names = [thread.name for thread in threading.enumerate()]
+    assert [] == [name for name in names if name.startswith("rlp-")]

@@ -1,0 +1,207 @@
+"""The writer against a real agent: gRPC with mutual TLS on loopback."""
+
+import asyncio
+import dataclasses
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from prober.clock import SystemClock
+from prober.errors import ConnectError, RefusedError, UsageError
+from prober.ingress.agent import AgentWriter
+from prober.pipeline.stack import ReferenceStack
+from prober.records import Handover, Outcome, Span, Tls
+from prober.rpc.loggregator_v2.envelope_pb2 import Envelope, EnvelopeBatch, Log
+from prober.testing import ManualClock
+
+BATCH = EnvelopeBatch(
+    batch=[Envelope(source_id="prober", log=Log(payload=b"hello"))]
+).SerializeToString()
+
+
+def span(first: int) -> Span:
+    """One message."""
+    return Span(first=first, count=1)
+
+
+class Told:
+    """What a writer reported, span by span."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[Outcome] = []
+        self.more = asyncio.Event()
+
+    def __call__(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+        self.more.set()
+
+    def handovers(self) -> dict[int, Handover]:
+        return {each.span.first: each.handover for each in self.outcomes}
+
+
+@asynccontextmanager
+async def writing(
+    stack: ReferenceStack, clock: SystemClock | ManualClock | None = None
+) -> AsyncIterator[tuple[AgentWriter, Told]]:
+    """A writer to the stack's agent, and what it reports."""
+    told = Told()
+    tls = stack.client_tls("metron")
+    async with AgentWriter(
+        stack.agent_address, tls, clock or SystemClock(), told
+    ) as writer:
+        yield writer, told
+
+
+async def test_flush_brings_the_peers_word(stack: ReferenceStack) -> None:
+    """Nothing counts as accepted before the stream's status said so; then all does."""
+    async with writing(stack) as (writer, told):
+        for first in range(3):
+            await writer.write(BATCH, span(first))
+        assert [] == told.outcomes
+
+        await writer.flush(10)
+
+        assert dict.fromkeys(range(3), Handover.ACCEPTED) == told.handovers()
+
+
+async def test_segments_end_by_themselves(stack: ReferenceStack) -> None:
+    """A stream older than a second is half-closed at the next write."""
+    clock = ManualClock()
+    async with writing(stack, clock) as (writer, told):
+        await writer.write(BATCH, span(0))
+        await clock.advance(1.0)
+        await writer.write(BATCH, span(1))
+        await told.more.wait()
+
+        assert {0: Handover.ACCEPTED} == told.handovers()
+
+
+async def test_primers_are_not_reported(stack: ReferenceStack) -> None:
+    """A batch without a span is sent, and nothing is told of it."""
+    async with writing(stack) as (writer, told):
+        await writer.write(BATCH, None)
+        await writer.flush(10)
+
+        assert [] == told.outcomes
+    assert 1 <= stack.statistics().buffers[0].written
+
+
+async def test_what_was_in_flight_is_ambiguous(stack: ReferenceStack) -> None:
+    """When the agent dies, what it had not acknowledged is ambiguous, the rest refused.
+
+    Once it is back, messages are accepted again; each span is told once.
+    """
+    async with writing(stack) as (writer, told):
+        await writer.write(BATCH, span(0))
+        await stack.kill_agent()
+        first = 1
+        while Handover.REJECTED not in told.handovers().values():
+            await writer.write(BATCH, span(first))
+            await asyncio.sleep(0)
+            first += 1
+        assert Handover.AMBIGUOUS is told.handovers()[0]
+        assert "no connection to the agent" in told.outcomes[0].reason
+
+        await stack.start_agent()
+        while Handover.ACCEPTED not in told.handovers().values():
+            await writer.write(BATCH, span(first))
+            await writer.flush(10)
+            first += 1
+
+    assert list(range(first)) == sorted(each.span.first for each in told.outcomes)
+
+
+async def test_closing_leaves_nothing_untold(stack: ReferenceStack) -> None:
+    """A writer that is closed in the middle tells what it does not know."""
+    async with writing(stack) as (writer, told):
+        await writer.write(BATCH, span(0))
+
+    assert [0] == list(told.handovers())
+
+
+async def test_batch_that_is_refused_is_ambiguous(stack: ReferenceStack) -> None:
+    """A batch that ends the stream in an error is ambiguous, in the peer's words."""
+    poison = Envelope(source_id="XX", log=Log()).SerializeToString()
+    poison = poison.replace(b"XX", b"\xff\xfe")
+    batch = b"\x0a" + bytes([len(poison)]) + poison
+    async with writing(stack) as (writer, told):
+        await writer.write(batch, span(0))
+        await writer.flush(10)
+
+        assert {0: Handover.AMBIGUOUS} == told.handovers()
+        assert "INTERNAL" in told.outcomes[0].reason
+
+        await writer.write(BATCH, span(1))
+        await writer.flush(10)
+        assert Handover.ACCEPTED is told.handovers()[1]
+
+
+async def test_router_is_written_to_directly(stack: ReferenceStack) -> None:
+    """A router takes the same batches, under its own name."""
+    told = Told()
+    tls = stack.client_tls("doppler")
+    address = stack.router_addresses[0]
+    async with AgentWriter(address, tls, SystemClock(), told, peer="router") as writer:
+        await writer.write(BATCH, span(0))
+        await writer.flush(10)
+
+    assert {0: Handover.ACCEPTED} == told.handovers()
+
+
+async def connect(address: str, tls: Tls) -> None:
+    """Connect, and close again."""
+    async with AgentWriter(address, tls, SystemClock(), Told()):
+        pass
+
+
+async def test_closed_port(stack: ReferenceStack) -> None:
+    """A closed port is told as what it is."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    message = (
+        f"no connection to the agent at 127.0.0.1:{port}: nothing listens there; is "
+        "it running, and the port right?"
+    )
+    with pytest.raises(ConnectError) as caught:
+        await connect(f"127.0.0.1:{port}", stack.client_tls("metron"))
+    assert message == str(caught.value)
+
+
+async def test_wrong_server_name(stack: ReferenceStack) -> None:
+    """A certificate of another component is told by the name that it lacks."""
+    with pytest.raises(ConnectError, match=r"does not carry the name doppler"):
+        await connect(stack.agent_address, stack.client_tls("doppler"))
+
+
+async def test_client_certificate_of_another_ca(
+    stack: ReferenceStack, stranger: Tls
+) -> None:
+    """A client certificate that the agent does not accept is named."""
+    ours = stack.client_tls("metron")
+    tls = dataclasses.replace(stranger, ca_file=ours.ca_file)
+    with pytest.raises(ConnectError, match=r"certificate .*cert"):
+        await connect(stack.agent_address, tls)
+
+
+async def test_server_certificate_of_another_ca(
+    stack: ReferenceStack, stranger: Tls
+) -> None:
+    """A server that our CA does not vouch for is not written to."""
+    with pytest.raises(ConnectError, match=r"not one that .*ca vouches for"):
+        await connect(stack.agent_address, stranger)
+
+
+async def test_missing_certificate_file(stack: ReferenceStack) -> None:
+    """A file that cannot be read is named."""
+    tls = dataclasses.replace(stack.client_tls("metron"), key_file="/nowhere/key")
+    with pytest.raises(UsageError, match=r"cannot read the .* file /nowhere/key: No"):
+        await connect(stack.agent_address, tls)
+
+
+async def test_peer_that_is_no_agent(stack: ReferenceStack) -> None:
+    """A component without the service refuses, in its own words."""
+    with pytest.raises(RefusedError, match=r"the agent at .* refused: UNIMPLEMENTED"):
+        await connect(stack.rlp_address, stack.client_tls("reverselogproxy"))
