@@ -22,9 +22,11 @@ payload beyond the token is a filler known in advance, and is compared.
 import base64
 import binascii
 import enum
+import functools
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import string
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from prober.records import Kind
@@ -41,19 +43,31 @@ MAX_SIZE = 9_999_999
 _RUN = slice(9, 20)
 _CYCLE = slice(21, 29)
 _SEQUENCE = slice(60, 71)
+_HIGH = slice(60, 68)
 _LOW = slice(68, 71)
-_CHECK = slice(72, 80)
+_LOW_CHECK = slice(72, 76)
+_HIGH_CHECK = slice(76, 80)
 _MARK = slice(51, 52)
 _FORM = re.compile(
-    rb"prober/1 ([0-9a-z]{11}) (\d{8}) (\d{20}) ([a-z])(\d{7}) (\d{11}) ([0-9a-f]{8})\."
+    # A time beyond 63 bits (the year 2255) is nobody's: sums with it would overflow.
+    rb"prober/1 ([0-9a-z]{11}) (\d{8}) (0[0-8]\d{18}) ([a-z])(\d{7}) (\d{11}) "
+    rb"([0-9a-f]{8})\."
 )
 _FILLER = b"the quick brown fox jumps over the lazy dog 0123456789 "
-_MAX_DAMAGE = 12
-"""Bytes of a token that may differ from what it is taken for: above, it is nobody's."""
 _MAX_RUN_DAMAGE = 3
 """Bytes of the run's field that may differ before it is taken for another run's."""
 _MAX_AID_DAMAGE = 2
-"""Digits of `AID_CYCLE` that may differ before it is taken for a message's."""
+"""Bytes of mark and cycle that may differ from an aid's before it is a message's."""
+# What a damaged token has against it that its sequence number be a given one.
+_BYTE = 2
+"""A byte that differs from what it would have been."""
+_ELSEWHERE = 3
+"""A second check that does not fit, whatever in it: the time or the content may be
+damaged, which nobody can put right. A little more than a byte, so that a number wins
+which makes the check fit at the price of one."""
+_MAX_AGAINST = 6 * _BYTE
+_MAX_UNVOUCHED = 2
+"""Digits of the first check that may differ: the others vouch for the number."""
 
 
 class Mark(enum.Enum):
@@ -75,8 +89,14 @@ class Mark(enum.Enum):
 
 _TAGGED = frozenset({b"c", b"g", b"t", b"e"})
 """Marks of stamps that stand in a tag; all others start a log's payload."""
+_AIDS = frozenset({b"p", b"z"})
 AID_CYCLE = 99_999_999
 """The cycle of primers and trailers, which belong to none."""
+_AID = -1
+"""Stands for the sequence number of a damaged primer or trailer."""
+_BASE64 = (string.ascii_letters + string.digits + "+/").encode()
+_READABLE = bytes(byte if byte in _BASE64 else ord("A") for byte in range(256))
+"""Translates what is not base64 into something that is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,9 +141,15 @@ def payload(stamp: Stamp) -> bytes:
 
 def _check(head: bytes, survives: bytes) -> bytes:
     seed = binascii.crc_hqx(survives, 0xFFFF)
-    low = binascii.crc_hqx(head[_LOW], 0xFFFF)
-    high = binascii.crc_hqx(head[: _LOW.start], seed)
-    return b"%04x%04x" % (low, high)
+    return _low_check(head[_LOW]) + _high_check(head[: _LOW.start], seed)
+
+
+def _low_check(digits: bytes) -> bytes:
+    return b"%04x" % binascii.crc_hqx(digits, 0xFFFF)
+
+
+def _high_check(head: bytes, seed: int) -> bytes:
+    return b"%04x" % binascii.crc_hqx(head, seed)
 
 
 def decode(token: bytes, survives: bytes = b"") -> Stamp | None:
@@ -244,43 +270,56 @@ class Scanner:
         """Count a token that is not intact, if it is or was a message of this run."""
         if _distance(token[_RUN], self._run) > _MAX_RUN_DAMAGE:
             return  # another run's, or a lookalike
-        if _distance(token[_CYCLE], b"%d" % AID_CYCLE) <= _MAX_AID_DAMAGE:
-            return  # nothing depends on one primer or trailer
         sequence = self._nearest(token, survives)
-        if sequence is not None or self._run in token:
+        if sequence is None and (_like_aid(token) or not self._marked(token)):
+            return  # nothing depends on an aid, and a run's name alone is no stamp
+        if sequence != _AID:
             found.damaged.append(sequence)
 
+    def _marked(self, token: bytes) -> bool:
+        anchor = MARKER + self._run
+        return _distance(token[: len(anchor)], anchor) <= _MAX_RUN_DAMAGE
+
     def _nearest(self, token: bytes, survives: bytes) -> int | None:
-        """Return the sequence number whose token is nearest to a damaged one.
+        """Return the sequence number that a damaged token had, `_AID` for an aid's.
 
-        The fields vouch for each other: for every sequence number that differs in at
-        most one digit from the one read, the token is made anew and held against the
-        damaged one. The nearest wins, if it is near, and alone.
+        The fields vouch for each other. For every number near the one read it is asked
+        what the token then has against it; the least wins, if it is little, and alone.
 
-            read    … 00000012 … 00000009234 e1c7…   nothing like it in cycle 12
-            tried   … 00000012 … 00000001234 e1c7…   differs in one byte: this one
+            token   … 00000012 … 00000009234 e1c70b2d
+            9234    a digit of the cycle, which were 92, and the second check
+            1234    a digit of its own, and nothing else: this one
         """
-        ranked = []
-        for sequence in _one_digit_off(token[_SEQUENCE]):
-            cycle = self._cycle_of(sequence)
-            if cycle is not None:
-                again = self._renewed(token, cycle, sequence, survives)
-                ranked.append((_distance(again, token), sequence))
-        ranked.sort()
-        if not ranked or ranked[0][0] > _MAX_DAMAGE:
+        ranked = sorted(self._against(token, binascii.crc_hqx(survives, 0xFFFF)))
+        if not ranked or ranked[0][0] > _MAX_AGAINST:
             return None
         alone = len(ranked) == 1 or ranked[0][0] < ranked[1][0]
         return ranked[0][1] if alone else None
 
-    def _renewed(
-        self, token: bytes, cycle: int, sequence: int, survives: bytes
-    ) -> bytes:
-        """Return the token with the fields that are known put right."""
-        again = bytearray(token.ljust(WIDTH))
-        again[: len(MARKER)], again[_RUN] = MARKER, self._run
-        again[_CYCLE], again[_SEQUENCE] = b"%08d" % cycle, b"%011d" % sequence
-        again[_CHECK] = _check(bytes(again[: _LOW.stop]), survives)
-        return bytes(again)
+    def _against(self, token: bytes, seed: int) -> Iterator[tuple[int, int]]:
+        """Yield what a token has against the numbers that it may have had."""
+        like_aid, aid = _like_aid(token), token[_MARK] in _AIDS
+        for number, digits in _near(token[_SEQUENCE], token[_LOW_CHECK]):
+            low = _distance(_low_check(digits[-3:]), token[_LOW_CHECK])
+            if low > _MAX_UNVOUCHED:
+                continue
+            wrong = low + _distance(digits, token[_SEQUENCE])
+            cycle = self._cycle_of(number)
+            if cycle is not None:
+                against = self._against_head(token, cycle, digits, seed)
+                yield _BYTE * (wrong + aid) + against, number
+            if like_aid:
+                against = self._against_head(token, AID_CYCLE, digits, seed)
+                yield _BYTE * (wrong + (not aid)) + against, _AID
+
+    def _against_head(self, token: bytes, cycle: int, digits: bytes, seed: int) -> int:
+        renewed = bytearray(token[: _LOW.start])
+        renewed[: len(MARKER)], renewed[_RUN] = MARKER, self._run
+        renewed[_CYCLE], renewed[_HIGH] = b"%08d" % cycle, digits[:-3]
+        head = bytes(renewed)
+        check = _distance(_high_check(head, seed), token[_HIGH_CHECK])
+        wrong = _distance(head[_CYCLE], token[_CYCLE])
+        return _BYTE * wrong + min(_BYTE * check, _ELSEWHERE)
 
 
 def _either(marker: bytes, run: bytes) -> bytes:
@@ -289,11 +328,9 @@ def _either(marker: bytes, run: bytes) -> bytes:
 
 
 def _from_base64(text: bytes) -> bytes:
-    """Decode what may be cut off or damaged: what cannot be read is empty."""
-    try:
-        return base64.b64decode(text)
-    except binascii.Error:
-        return b""
+    """Decode what may be cut off or damaged: what cannot be read is some other byte."""
+    readable = text.rstrip(b"=").translate(_READABLE)
+    return base64.b64decode(readable + b"A" * (-len(readable) % 4))
 
 
 def _distance(one: bytes, other: bytes) -> int:
@@ -302,13 +339,39 @@ def _distance(one: bytes, other: bytes) -> int:
     return max(len(one), len(other)) - same
 
 
-def _one_digit_off(digits: bytes) -> Iterable[int]:
-    """Yield the number read and all that differ from it in one digit."""
-    if digits.isdigit():
-        yield int(digits)
-    for place in range(len(digits)):
+def _like_aid(token: bytes) -> bool:
+    """Tell whether mark and cycle are those of a primer or trailer, or nearly."""
+    wrong = _distance(token[_CYCLE], b"%08d" % AID_CYCLE)
+    return wrong + (token[_MARK] not in _AIDS) <= _MAX_AID_DAMAGE
+
+
+def _near(digits: bytes, check: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the numbers that eleven digits, not all as they were, may have been.
+
+    They are the number read, all that differ from it in one digit, and each with its
+    low digits taken from their check.
+    """
+    if len(digits) < _SEQUENCE.stop - _SEQUENCE.start:
+        return
+    high, low = digits[:-3], digits[-3:]
+    told = _low_by_check().get(check, low)
+    forms = {high + each for each in (low, told, *_one_digit_off(low))}
+    forms |= {each + end for each in _one_digit_off(high) for end in (low, told)}
+    for form in forms:
+        if form.isdigit():
+            yield int(form), form
+
+
+@functools.cache
+def _low_by_check() -> dict[bytes, bytes]:
+    """Return the three digits of each first check: no two of the thousand are alike."""
+    every = (b"%03d" % low for low in range(1000))
+    return {_low_check(digits): digits for digits in every}
+
+
+def _one_digit_off(digits: bytes) -> Iterator[bytes]:
+    """Yield all that differ from what was read in one place, and have a digit there."""
+    for place, read in enumerate(digits):
         for digit in b"0123456789":
-            if digits[place] != digit:
-                other = digits[:place] + bytes([digit]) + digits[place + 1 :]
-                if other.isdigit():
-                    yield int(other)
+            if digit != read:
+                yield digits[:place] + bytes([digit]) + digits[place + 1 :]
