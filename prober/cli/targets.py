@@ -12,8 +12,8 @@ from prober.errors import UsageError
 from prober.ingress import Report
 from prober.ingress.agent import AgentWriter
 from prober.ingress.envelopes import INSTANCE
+from prober.pipeline.child import ChildStack
 from prober.pipeline.stack import ReferenceStack
-from prober.pipeline.stack import ReferenceStack as ChildStack
 from prober.plan import Plan
 from prober.probe import Job
 from prober.records import BufferDrops, Kind, Tls

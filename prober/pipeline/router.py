@@ -17,8 +17,12 @@ from prober.pipeline.statistics import BufferStatistics, ComponentStatistics
 from prober.rpc.loggregator_v2.egress_pb2 import EgressBatchRequest
 from prober.rpc.loggregator_v2.envelope_pb2 import Envelope
 
-_TURN = 100
-"""Envelopes that are published before others get a turn on the event loop."""
+_TURN = 10_000
+"""Envelopes that are published before others get a turn on the event loop.
+
+A whole ring: a real router publishes on a core of its own, faster than subscriptions
+are written out, and so an agent's burst of more than 1,000 laps their rings.
+"""
 
 
 class Router:
