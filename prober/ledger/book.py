@@ -163,10 +163,12 @@ class Ledger:
     def fault(self, fault: Fault, consumer: str | None = None) -> None:
         """Note a measured fault of the prober, at one consumer or (None) at all."""
         faults = self._faults if consumer is None else self._accounts[consumer].faults
-        if faults and faults[-1].to_ns >= fault.from_ns:  # it goes on
-            last = faults.pop()
-            fault = replace(fault, from_ns=min(last.from_ns, fault.from_ns))
-        faults.append(fault)
+        last = faults[-1] if faults else None
+        if last and last.from_ns <= fault.from_ns <= last.to_ns:  # it goes on
+            latest = max(last, fault, key=lambda each: each.to_ns)
+            faults[-1] = replace(latest, from_ns=last.from_ns)
+        else:
+            faults.append(fault)
 
     def merge(self, consumer: str, tally: Tally) -> None:
         """Take in what another reader of the same consumer saw."""
@@ -285,13 +287,13 @@ class Ledger:
     def _finding(self, name: str, cycle: int, counts: Counts, now_ns: int) -> Finding:
         """Gather what bears on a cycle from its first send until it was final.
 
-        It is final when the last of its messages has arrived, or else when they are
-        all lost.
+        It is final when the last of its messages has arrived, or else, some missing or
+        their hand-over unknown, when they are all lost.
         """
         account = self._accounts[name]
         from_ns, sent_ns = self._first_sent_ns[cycle], self._last_sent_ns[cycle]
         deadline_ns = int(sent_ns) + self._deadlines.lost_after_ns
-        complete = counts.good == counts.accepted
+        complete = 0 < counts.good == counts.accepted and not counts.ambiguous
         to_ns = account.tally.last_first_ns[cycle] if complete else deadline_ns
         until = int(min(to_ns, now_ns))
         return Finding(

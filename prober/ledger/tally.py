@@ -84,7 +84,7 @@ class Tally:
         fates[latency > deadlines.lost_after_ns] = Fate.AFTER_DEADLINE
         new = sequences[first]
         self.fates[new] = np.maximum(self.fates[new], fates)
-        self.last_first_ns[cycles[first]] = at_ns
+        np.maximum.at(self.last_first_ns, cycles[first], at_ns)
         self.latency.add(latency)
 
     def damage(self, plan: Plan, sequence: int) -> None:
