@@ -1,7 +1,9 @@
 """A latency histogram that merges: log-linear buckets, exact counts, bounded error."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,8 @@ def _bucket_of(values: NDArray[np.int64]) -> NDArray[np.int64]:
         value 1000 = 0b11_1110_1000   10 bits, so 4 bits are cut off:
         bucket     = 4 << 5 | 0b1_1111 (1000 >> 4 = 62 = 32 + 30) -> (4 << 5) + 62
     """
-    # frexp is exact below 2**53 ns (104 days); above, it may round up a power.
+    # From 2**53 ns (104 days) on, a float may round up to the next power of two. That
+    # cuts one bit more, and 63 of the power below is 31 of the one above: one bucket.
     _, bits = np.frexp(values.astype(np.float64))
     cut = np.maximum(bits.astype(np.int64) - (_LINEAR_BITS + 1), 0)
     return (cut << _LINEAR_BITS) + (values >> cut)
@@ -52,7 +55,7 @@ class Histogram:
         """How many latencies were added."""
         return int(self._counts.sum())
 
-    def add(self, latencies_ns: Iterable[int] | NDArray[np.int64]) -> None:
+    def add(self, latencies_ns: Sequence[int] | NDArray[np.int64]) -> None:
         """Count latencies, in nanoseconds."""
         values = np.asarray(latencies_ns, dtype=np.int64)
         if not values.size:
@@ -80,7 +83,8 @@ class Histogram:
         if self.max_ns is None:
             return None
         running = np.cumsum(self._counts)
-        rank = max(1, int(np.ceil(q * running[-1])))
+        # By the decimals as written: in floats 7 % of 100 would be the eighth.
+        rank = math.ceil(Fraction(str(q)) * int(running[-1]))
         bucket = int(np.searchsorted(running, rank))
         return min(_upper_edge(bucket), self.max_ns)
 
