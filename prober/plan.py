@@ -24,8 +24,8 @@ TICK = Fraction(1, 100)
 """Seconds between two batches at rates that fill them: smooth within a second."""
 MAX_MESSAGES = 10**11
 """A stamp has eleven digits for the sequence number."""
-MAX_CYCLES = 10**8
-"""A stamp has eight digits for the cycle."""
+MAX_CYCLES = 10**8 - 1
+"""A stamp has eight digits for the cycle, and the last number is no message's."""
 _MASK = (1 << 64) - 1
 
 
@@ -72,7 +72,11 @@ class Plan:
                 f"cannot send {self.messages:,} messages: ask for 1 or more, "
                 f"and fewer than {MAX_MESSAGES:,}"
             )
-        if not 1 <= self.cycles <= min(self.messages, MAX_CYCLES):
+        if self.cycles > MAX_CYCLES:
+            raise UsageError(
+                f"cannot count {self.cycles:,} cycles: ask for {MAX_CYCLES:,} or fewer"
+            )
+        if not 1 <= self.cycles <= self.messages:
             raise UsageError(
                 f"cannot cut {self.messages:,} messages into {self.cycles:,} cycles: "
                 "ask for 1 cycle or more, and no more than there are messages"
