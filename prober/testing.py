@@ -34,7 +34,10 @@ class ManualClock:
         return sum(not sleeper.done() for *_, sleeper in self._sleepers)
 
     async def sleep(self, seconds: float) -> None:
-        """Return when the clock has been moved `seconds` on."""
+        """Return when the clock has been moved `seconds` on, at once if not above 0."""
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
         sleeper = asyncio.get_running_loop().create_future()
         wake_ns = self._now_ns + round(seconds * NS)
         heapq.heappush(self._sleepers, (wake_ns, next(self._order), sleeper))
@@ -42,6 +45,7 @@ class ManualClock:
 
     async def advance(self, seconds: float) -> None:
         """Move the clock on, waking whoever sleeps on the way, in order."""
+        await settle()  # who was just about to sleep, sleeps from now on
         target_ns = self._now_ns + round(seconds * NS)
         while self._sleepers and self._sleepers[0][0] <= target_ns:
             wake_ns, _, sleeper = heapq.heappop(self._sleepers)
