@@ -1,0 +1,181 @@
+"""Whole probes over the whole stack: what was dropped is what is told."""
+
+import asyncio
+import dataclasses
+from fractions import Fraction
+
+import pytest
+
+from prober.clock import SystemClock
+from prober.egress.rlp import RlpReader
+from prober.ingress.agent import AgentWriter
+from prober.ledger import Deadlines
+from prober.pipeline.profile import PROFILES
+from prober.pipeline.stack import ReferenceStack
+from prober.plan import NS, Plan, Sizes
+from prober.probe import Job, Observer, Progress, probe
+from prober.records import Kind, RunResult, State
+
+CLOCK = SystemClock()
+PLAN = Plan(
+    messages=1000,
+    cycles=10,
+    rate=Fraction(2000),
+    sizes=Sizes(low=100, high=100),
+    kinds=(Kind.LOG,),
+    source_id="prober",
+    seed=1,
+)
+
+
+async def run(
+    stack: ReferenceStack,
+    plan: Plan = PLAN,
+    *,
+    lost_after: int = 3,
+    whole: bool = False,
+    observer: Observer = lambda _: None,
+) -> RunResult:
+    """Probe a stack."""
+    job = Job(
+        run_id="k3v9x2m4q7a",
+        environment="reference",
+        plan=plan,
+        deadlines=Deadlines(late_after_ns=2 * NS, lost_after_ns=lost_after * NS),
+        whole_firehose=whole,
+    )
+    reader = RlpReader(
+        stack.rlp_address,
+        stack.client_tls("reverselogproxy"),
+        CLOCK,
+        source_id=None if whole else plan.source_id,
+        kinds=tuple(Kind),
+        shard_id=lambda epoch: f"test-{epoch}",
+    )
+    return await probe(
+        job,
+        lambda report: AgentWriter(
+            stack.agent_address, stack.client_tls("metron"), CLOCK, report
+        ),
+        {"rlp": reader},
+        CLOCK,
+        observer=observer,
+    )
+
+
+async def test_every_message_arrives(stack: ReferenceStack) -> None:
+    """At a rate that the stack carries, all that was accepted arrives on time."""
+    result = await run(stack)
+
+    counts = result.consumers[0].counts
+    assert (1000, 1000) == (counts.accepted, counts.on_time)
+    assert {State.PASS} == {cycle.state for cycle in result.consumers[0].cycles}
+
+
+async def test_every_kind_arrives_beside_other_traffic(stack: ReferenceStack) -> None:
+    """A mix of kinds is accounted for amid the whole Firehose."""
+    plan = dataclasses.replace(PLAN, kinds=tuple(Kind), sizes=Sizes(low=81, high=300))
+
+    result = await run(stack, plan, whole=True)
+
+    counts = result.consumers[0].counts
+    assert (1000, 1000, 0) == (counts.accepted, counts.on_time, counts.unexplained)
+
+
+@pytest.mark.parametrize(
+    ("buffer", "size"),
+    [("subscription_buffer", 100), ("agent_buffer", 200), ("router_buffer", 100)],
+)
+async def test_what_the_diodes_dropped_is_what_is_lost(buffer: str, size: int) -> None:
+    """Loss is told to the message: as much as the stack's own buffers dropped of it."""
+    profile = dataclasses.replace(PROFILES["loggregator"], **{buffer: size})
+    plan = dataclasses.replace(PLAN, messages=4000, rate=Fraction(8000))
+    async with ReferenceStack(profile=profile, track=("prober", "0")) as stack:
+        result = await run(stack, plan)
+        dropped = sum(each.dropped for each in stack.drops())
+
+    counts = result.consumers[0].counts
+    assert dropped > 0
+    assert (4000, dropped) == (counts.accepted, counts.lost)
+    assert dropped == sum(gap.count for gap in result.consumers[0].gaps)
+
+
+async def test_router_that_dies_in_the_middle() -> None:
+    """With one of two routers killed and restarted, nothing hangs and all adds up."""
+    async with ReferenceStack(routers=2, seed=7) as stack:
+        half = asyncio.Event()
+
+        def observe(progress: Progress) -> None:
+            if progress.sent >= 2000:
+                half.set()
+
+        async def disturb() -> None:
+            await half.wait()
+            await stack.kill_router(0)
+            await stack.start_router(0)
+
+        plan = dataclasses.replace(PLAN, messages=4000, cycles=40)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(disturb())
+            result = await run(stack, plan, observer=observe)
+
+    consumer = result.consumers[0]
+    assert consumer.counts.balanced()
+    assert 4000 == consumer.counts.attempted
+    for cycle in consumer.cycles:
+        assert cycle.counts.balanced()
+        lossy = cycle.counts.bad > 0
+        assert (State.LOSS if lossy else State.PASS) is cycle.state
+    assert [] == [c.index for c in consumer.cycles[:15] if c.state is not State.PASS]
+
+
+async def test_proxy_that_dies_leaves_cycles_unsure(stack: ReferenceStack) -> None:
+    """When our own connection was cut, what went unseen is nobody's loss."""
+    half = asyncio.Event()
+
+    def observe(progress: Progress) -> None:
+        if progress.sent >= 1000:
+            half.set()
+
+    async def disturb() -> None:
+        await half.wait()
+        await stack.kill_rlp()
+        await stack.start_rlp()
+
+    plan = dataclasses.replace(PLAN, messages=4000, cycles=40)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(disturb())
+        result = await run(stack, plan, observer=observe)
+
+    consumer = result.consumers[0]
+    states = [cycle.state for cycle in consumer.cycles]
+    assert State.LOSS not in states
+    assert State.INCONCLUSIVE in states
+    assert State.PASS is states[-1]
+    assert 0 == consumer.valid.lost
+
+
+async def test_agent_that_dies_leaves_cycles_unsure(stack: ReferenceStack) -> None:
+    """What was refused, or in flight, when the agent died is nobody's loss."""
+    half = asyncio.Event()
+
+    def observe(progress: Progress) -> None:
+        if progress.sent >= 1000:
+            half.set()
+
+    async def disturb() -> None:
+        await half.wait()
+        await stack.kill_agent()
+        await stack.start_agent()
+
+    plan = dataclasses.replace(PLAN, messages=3000, cycles=30)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(disturb())
+        result = await run(stack, plan, observer=observe)
+
+    consumer = result.consumers[0]
+    counts = consumer.counts
+    assert counts.balanced()
+    assert counts.rejected + counts.ambiguous > 0
+    assert 0 == consumer.valid.lost
+    assert State.PASS is consumer.cycles[-1].state
