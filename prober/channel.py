@@ -41,22 +41,26 @@ def _read(path: str) -> bytes:
         ) from error
 
 
-def options(tls: Tls) -> Options:
-    """Return the channel options: a connection of its own, and a live one.
+def options(tls: Tls, *, pings: bool) -> Options:
+    """Return the channel options: a connection of its own, kept alive by pings or not.
 
     Loggregator ends connections that are pinged more often than every 10 s.
     """
-    return [
+    chosen: Options = [
         ("grpc.ssl_target_name_override", tls.server_name),
         ("grpc.use_local_subchannel_pool", 1),
         ("grpc.max_receive_message_length", MAX_RECEIVE_BYTES),
         ("grpc.max_send_message_length", -1),
-        ("grpc.keepalive_time_ms", 20_000),
-        ("grpc.keepalive_timeout_ms", 20_000),
-        ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.http2.max_pings_without_data", 0),
         ("grpc.enable_retries", 0),
     ]
+    if pings:
+        chosen += [
+            ("grpc.keepalive_time_ms", 20_000),
+            ("grpc.keepalive_timeout_ms", 20_000),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.max_pings_without_data", 0),
+        ]
+    return chosen
 
 
 _EXPLANATIONS: tuple[tuple[str, str], ...] = (

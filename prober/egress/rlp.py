@@ -185,7 +185,7 @@ class RlpReader:
 
     def _options(self) -> channel.Options:
         # Halves the cost of a message: no second thread hands it over.
-        return [*channel.options(self._tls), (_SINGLE_THREADED, 1)]
+        return [*channel.options(self._tls, pings=True), (_SINGLE_THREADED, 1)]
 
     def _pump(
         self, call: Iterable[bytes], epoch: int, ended: asyncio.Future[bool]

@@ -23,6 +23,8 @@ from prober.records import Handover, Outcome, Span, Tls
 
 SEGMENT_SECONDS = 1.0
 CONNECT_SECONDS = 10.0
+HANG_SECONDS = 15.0
+"""How long a stream may go on beyond its second before its peer is given up."""
 FIRST_BACKOFF_SECONDS = 0.1
 MAX_BACKOFF_SECONDS = 10.0
 
@@ -64,6 +66,7 @@ class AgentWriter:
         self._clock, self._report = clock, report
         self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
         self._tasks = asyncio.TaskGroup()
+        self._watchdog: asyncio.Task[None] | None = None
         self._acknowledging: dict[asyncio.Task[None], _Segment] = {}
         self._reconnecting: asyncio.Task[None] | None = None
         self._channel: aio.Channel | None = None
@@ -76,6 +79,7 @@ class AgentWriter:
         """Connect; raises CouldNotProbe with the reason when that fails."""
         self._channel = await self._connect()
         await self._tasks.__aenter__()
+        self._watchdog = self._tasks.create_task(self._watch())
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -83,8 +87,9 @@ class AgentWriter:
         self._end_segment()
         for task in self._acknowledging:
             task.cancel()
-        if self._reconnecting is not None:
-            self._reconnecting.cancel()
+        for other in (self._watchdog, self._reconnecting):
+            if other is not None:
+                other.cancel()
         await self._tasks.__aexit__(None, None, None)
         await self._disconnect()
 
@@ -113,6 +118,22 @@ class AgentWriter:
                 task.cancel()
             await asyncio.wait(pending)
 
+    async def _watch(self) -> None:
+        """End what is idle, and what hangs because the peer neither reads nor answers.
+
+        No pings are sent that would notice it: a forwarder agent ends connections that
+        are pinged more often than every five minutes.
+        """
+        while True:
+            await self._clock.sleep(SEGMENT_SECONDS)
+            if not self._one_at_a_time.locked():  # nobody is writing to it just now
+                self._end_segment()
+            oldest_ns = self._clock.now_ns() - round(HANG_SECONDS * NS)
+            segments = [self._segment, *self._acknowledging.values()]
+            for segment in segments:
+                if segment is not None and segment.opened_ns < oldest_ns:
+                    segment.call.cancel()
+
     def _open_segment(self) -> _Segment | None:
         """Return the stream to write to, a new one if the last is old or has ended."""
         segment, now_ns = self._segment, self._clock.now_ns()
@@ -140,6 +161,8 @@ class AgentWriter:
         if _took_all_in(code, details):
             self._tell(segment.spans, Handover.ACCEPTED, "")
             return
+        hung = code is grpc.StatusCode.CANCELLED  # by our watch
+        details = "Timeout occurred" if hung else details
         reason = str(self._explain(code, details))
         self._tell(segment.spans, Handover.AMBIGUOUS, reason)
         if code is grpc.StatusCode.UNAVAILABLE or not self._connected():
@@ -187,7 +210,7 @@ class AgentWriter:
         fresh = aio.secure_channel(
             self._address,
             channel.credentials(self._tls),
-            options=channel.options(self._tls),
+            options=channel.options(self._tls, pings=False),
         )
         code, details = grpc.StatusCode.DEADLINE_EXCEEDED, "Timeout occurred"
         try:

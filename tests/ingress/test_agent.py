@@ -2,11 +2,15 @@
 
 import asyncio
 import dataclasses
+import itertools
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+import grpc
 import pytest
+from grpc import aio
 
 from prober.clock import SystemClock
 from prober.errors import ConnectError, RefusedError, UsageError
@@ -67,12 +71,11 @@ async def test_flush_brings_the_peers_word(stack: ReferenceStack) -> None:
 
 
 async def test_segments_end_by_themselves(stack: ReferenceStack) -> None:
-    """A stream older than a second is half-closed at the next write."""
+    """A stream is half-closed after a second, whether or not more is written."""
     clock = ManualClock()
     async with writing(stack, clock) as (writer, told):
         await writer.write(BATCH, span(0))
         await clock.advance(1.0)
-        await writer.write(BATCH, span(1))
         await told.more.wait()
 
         assert {0: Handover.ACCEPTED} == told.handovers()
@@ -205,3 +208,53 @@ async def test_peer_that_is_no_agent(stack: ReferenceStack) -> None:
     """A component without the service refuses, in its own words."""
     with pytest.raises(RefusedError, match=r"the agent at .* refused: UNIMPLEMENTED"):
         await connect(stack.rlp_address, stack.client_tls("reverselogproxy"))
+
+
+async def test_agent_that_hangs_is_given_up(stack: ReferenceStack) -> None:
+    """A peer that never answers is left after a while; what it had is ambiguous."""
+    clock = ManualClock()
+    async with hanging_after_hello(stack) as (address, tls):
+        told = Told()
+        async with AgentWriter(address, tls, clock, told) as writer:
+            await writer.write(BATCH, span(0))
+            flush = asyncio.ensure_future(writer.flush(60))
+            while not flush.done():
+                await clock.advance(1)
+
+    assert {0: Handover.AMBIGUOUS} == told.handovers()
+    assert "it did not answer in time" in told.outcomes[0].reason
+
+
+@asynccontextmanager
+async def hanging_after_hello(
+    stack: ReferenceStack,
+) -> AsyncIterator[tuple[str, Tls]]:
+    """An agent that answers its first stream as it should, and no other one."""
+    tls = stack.client_tls("metron")
+    folder = Path(tls.ca_file).parent
+    streams = itertools.count()
+
+    async def hang(
+        requests: AsyncIterator[bytes], context: "aio.ServicerContext[bytes, bytes]"
+    ) -> None:
+        if next(streams) == 0:
+            async for _ in requests:
+                pass
+            await context.abort(grpc.StatusCode.UNKNOWN, "EOF")
+        await asyncio.Event().wait()
+
+    method: "grpc.RpcMethodHandler[bytes, bytes]" = (
+        grpc.stream_unary_rpc_method_handler(hang)
+    )
+    service = grpc.method_handlers_generic_handler(
+        "loggregator.v2.Ingress", {"BatchSender": method}
+    )
+    pair = ((folder / "metron.key").read_bytes(), (folder / "metron.crt").read_bytes())
+    server = aio.server()
+    server.add_generic_rpc_handlers((service,))
+    port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
+    await server.start()
+    try:
+        yield f"127.0.0.1:{port}", tls
+    finally:
+        await server.stop(None)
