@@ -78,8 +78,8 @@ def provide(directory: Path, now_ns: int) -> None:
         found = [name for name in _FILES if (directory / name).exists()]
     except OSError as error:
         raise UsageError(
-            f"The certificate directory {directory} cannot be used: {error.strerror};"
-            " choose another one."
+            f"the certificate directory {directory} cannot be used:"
+            f" {error.strerror}; choose another one"
         ) from error
     if found and _usable(directory, now):
         return
@@ -91,8 +91,8 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UsageError(
-            f"The certificate file {path} cannot be read: {error.strerror};"
-            " make it readable, or choose another directory."
+            f"the certificate file {path} cannot be read: {error.strerror};"
+            " make it readable, or choose another directory"
         ) from error
 
 
@@ -108,15 +108,15 @@ def _ours(directory: Path) -> x509.Certificate:
     path = directory / "ca.crt"
     if not path.exists():
         raise UsageError(
-            f"The certificate directory {directory} holds key files but no ca.crt, so"
-            " they are not ours to replace; choose an empty directory."
+            f"the certificate directory {directory} holds certificates but no ca.crt,"
+            " so they are not ours to replace: choose an empty directory"
         )
     ca = _certificate(path)
     names = ca.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     if [name.value for name in names] != [_CA_NAME]:
         raise UsageError(
-            f"The certificate {path} was not made by prober and is not ours to"
-            " replace; choose an empty directory."
+            f"the certificate {path} was not made by prober and is not ours to"
+            " replace: choose an empty directory"
         )
     return ca
 
@@ -127,8 +127,8 @@ def _certificate(path: Path) -> x509.Certificate:
         return x509.load_pem_x509_certificate(pem)
     except ValueError as error:
         raise UsageError(
-            f"The file {path} is not a certificate in PEM form; remove it, or choose"
-            " another directory."
+            f"the file {path} is not a certificate in PEM form: remove it, or choose"
+            " another directory"
         ) from error
 
 
@@ -167,8 +167,8 @@ def _write_all(directory: Path, now: dt.datetime) -> None:
             _write(directory / f"{name}.key", _key_pem(key))
     except OSError as error:
         raise UsageError(
-            f"The certificate directory {directory} cannot be written to:"
-            f" {error.strerror}; choose another one."
+            f"the certificate directory {directory} cannot be written to:"
+            f" {error.strerror}; choose another one"
         ) from error
 
 

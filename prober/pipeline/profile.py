@@ -50,11 +50,11 @@ PROFILES: Mapping[str, Profile] = {
     "loggregator": Profile(),
     # The same path without its sleeps, and room enough that nothing is dropped.
     "ideal": Profile(
-        agent_buffer=1_000_000,
+        agent_buffer=200_000,
         agent_idle=0,
-        router_buffer=1_000_000,
+        router_buffer=200_000,
         router_idle=0,
-        subscription_buffer=1_000_000,
+        subscription_buffer=200_000,
         router_flush=0,
         rlp_buffer=1_000_000,
         rlp_flush=0,
@@ -66,5 +66,5 @@ def named(name: str) -> Profile:
     """Return the profile of that name; raises UsageError for an unknown one."""
     if name not in PROFILES:
         known = " or ".join(PROFILES)
-        raise UsageError(f"There is no profile {name!r}; choose {known}.")
+        raise UsageError(f"there is no profile {name!r}: choose {known}")
     return PROFILES[name]

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from prober.clock import Clock, SystemClock
 from prober.errors import UsageError
@@ -53,16 +53,16 @@ class ReferenceStack:
         track: Track | None = None,
     ) -> None:
         if routers < 1:
-            raise UsageError(f"The stack needs at least one router, not {routers}.")
+            raise UsageError(f"the stack needs at least one router, not {routers}")
         if router_ports and len(router_ports) != routers:
             raise UsageError(
-                f"{routers} routers have {len(router_ports)} ports; name one for each,"
-                " or none."
+                f"there are {routers} routers and {len(router_ports)} router ports:"
+                " name one for each, or none"
             )
         self._profile = named(profile) if isinstance(profile, str) else profile
         self._seed = seed
         self._clock = clock or SystemClock()
-        self._tls_dir = tls_dir
+        self._tls_dir = Path(tls_dir).absolute() if tls_dir is not None else None
         self._host = host
         self._agent_port, self._rlp_port = agent_port, rlp_port
         self._router_ports = router_ports or (0,) * routers
@@ -99,6 +99,15 @@ class ReferenceStack:
     def rlp_address(self) -> str:
         """Where consumers connect to, expecting the name `reverselogproxy`."""
         return self._rlp.address
+
+    def ends(self) -> dict[str, Any]:
+        """Return the addresses and the certificates' directory as plain values."""
+        return {
+            "agent_address": self.agent_address,
+            "router_addresses": self.router_addresses,
+            "rlp_address": self.rlp_address,
+            "directory": str(self._directory),
+        }
 
     def client_tls(self, server_name: str) -> Tls:
         """Return a client's certificate files, for a server of that name."""
@@ -154,16 +163,18 @@ class ReferenceStack:
     async def _provide_certificates(self, opened: AsyncExitStack) -> Path:
         directory = self._tls_dir
         if directory is None:
-            directory = opened.enter_context(
-                tempfile.TemporaryDirectory(prefix="prober-reference-")
+            directory = Path(
+                opened.enter_context(
+                    tempfile.TemporaryDirectory(prefix="prober-reference-")
+                )
             )
         # Certificates live in real time, whatever the stack's clock says.
         now_ns = SystemClock().now_ns()
         with ThreadPoolExecutor(1) as thread:  # the loop's own would outlive us
             await asyncio.get_running_loop().run_in_executor(
-                thread, certificates.provide, Path(directory), now_ns
+                thread, certificates.provide, directory, now_ns
             )
-        return Path(directory)
+        return directory
 
     def _setting(self, group: asyncio.TaskGroup, opened: AsyncExitStack) -> Setting:
         failure = asyncio.get_running_loop().create_future()

@@ -1,6 +1,8 @@
 """What the stack knows of itself, as plain facts for callers in Python."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 from prober.records import BufferDrops
 
@@ -52,6 +54,14 @@ class StackStatistics:
 
     components: tuple[ComponentStatistics, ...]
     buffers: tuple[BufferStatistics, ...]
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Self:
+        """Return what `dataclasses.asdict` was given."""
+        return cls(
+            components=tuple(ComponentStatistics(**c) for c in plain["components"]),
+            buffers=tuple(BufferStatistics(**b) for b in plain["buffers"]),
+        )
 
     def drops(self) -> tuple[BufferDrops, ...]:
         """Return what each buffer dropped of the tracked envelopes."""

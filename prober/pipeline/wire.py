@@ -73,7 +73,8 @@ _SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.so_reuseport", 0),  # a port that is taken must be an error
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", -1),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    # Pings closer than 10 s end a connection; a client's timer may be a little early.
+    ("grpc.http2.min_ping_interval_without_data_ms", 9_900),
     ("grpc.keepalive_permit_without_calls", 1),
 )
 _CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
@@ -155,7 +156,8 @@ class Server:
     @property
     def address(self) -> str:
         """Where clients connect to: `host:port`."""
-        return f"{self._host}:{self._port}"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"{host}:{self._port}"
 
     async def start(self) -> None:
         """Listen; raises UsageError when the port is taken."""
@@ -172,8 +174,8 @@ class Server:
             self._port = server.add_secure_port(self.address, credentials)
         except RuntimeError as error:
             raise UsageError(
-                f"The {self._name} cannot listen on {self.address}, which is taken or"
-                " not an address of this machine; choose another port."
+                f"the {self._name} cannot listen on {self.address}, which is taken or"
+                " not an address of this machine: choose another port"
             ) from error
         self._server = server
         await server.start()
