@@ -3,7 +3,8 @@
     tallies, targets, words    bad of total, an objective, and both for people
     cycles                     what one consumer's cycles say, summed up
     verdicts, claims, exits    was it met, what does it prove, how to leave
-    intervals, diagnostics     what a sample supports, and why not more
+    blocking, intervals        what is independent of the rest, and what it supports
+    diagnostics                why not more
     betting, planner           deciding early, and planning ahead
     budgets, windows           what is left of the error budget, and of which
     burn, alerts               when to page
@@ -16,6 +17,7 @@ or does I/O.
 
 from prober.slo.alerts import Alert, Record, evaluate
 from prober.slo.betting import Sequential, sequential
+from prober.slo.blocking import auto_worst_burst, blocks, independent
 from prober.slo.budgets import (
     Budget,
     budget,
@@ -30,9 +32,9 @@ from prober.slo.burn import Rule, burn_rules, cycles_to_fire, refusal, usable
 from prober.slo.claims import Claim, claim
 from prober.slo.consumers import Across, across, across_run
 from prober.slo.cycles import Cycle, Evidence, evidence, evidence_of
-from prober.slo.diagnostics import Diagnostics, Naive, diagnose, independent, naive
+from prober.slo.diagnostics import Diagnostics, Naive, diagnose, naive
 from prober.slo.exits import exit_code
-from prober.slo.intervals import Interval, auto_worst_burst, blocks, interval
+from prober.slo.intervals import Interval, interval
 from prober.slo.objectives import Recommendation, recommend
 from prober.slo.planner import Plan, messages_for, plan
 from prober.slo.regressions import Regression, regression

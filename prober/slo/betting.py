@@ -43,18 +43,30 @@ class _Bets:
 
     def add(self, loss: float) -> None:
         """Settle all bets on one block."""
-        # The boldest bet is lost for good on a block at the cap: log(0) is meant.
-        with np.errstate(divide="ignore"):
-            self._met += np.log(np.maximum(1 + self._below * (self.p0 - loss), 0))
+        self._met += self._gains(loss)
         self._violated += np.log1p(self._above * (loss - self.p0))
 
-    def log_met(self, clean_blocks: int = 0) -> float:
-        """Return the log evidence for met, after so many more blocks without loss."""
-        return _log_sum(self._met + clean_blocks * np.log1p(self._below * self.p0))
+    def log_met(self) -> float:
+        """Return the log evidence for met."""
+        return _log_sum(self._met)
 
     def log_violated(self) -> float:
         """Return the log evidence for violated."""
         return _log_sum(self._violated)
+
+    def log_met_after(self, loss: float, clean_blocks: int) -> float:
+        """Return it after one block with such a loss and so many without any."""
+        clean = clean_blocks * self._gains(0.0)
+        return _log_sum(self._met + self._gains(loss) + clean)
+
+    def _gains(self, loss: float) -> NDArray[np.float64]:
+        """Return the logarithms of what the bets on met make of one block."""
+        # The boldest bet is lost for good on a block at the cap: log(0) is meant.
+        with np.errstate(divide="ignore"):
+            gains: NDArray[np.float64] = np.log(
+                np.maximum(1 + self._below * (self.p0 - loss), 0)
+            )
+        return gains
 
 
 class Sequential:
@@ -102,24 +114,23 @@ class Sequential:
             self._open = Tally(0, 0)
         return self.decision
 
-    def messages_needed(self) -> int | None:
+    def messages_needed(self) -> int:
         """Return how many more messages decide `met`, if all of them arrive.
 
-        0 once it is decided. None when no bet can win any more.
+        0 once it is decided.
         """
         if self.decision:
             return 0
-        blocks = 1
-        while self._bets.log_met(blocks) < self._threshold:
-            blocks *= 2
-            if blocks > 2**53:
-                return None
-        low = blocks // 2
-        while blocks - low > 1:
-            middle = (low + blocks) // 2
-            enough = self._bets.log_met(middle) >= self._threshold
-            low, blocks = (low, middle) if enough else (middle, blocks)
-        return blocks * self.block - self._open.total
+        loss = self._open.bad / self.block  # of the block that is not full yet
+        bets = self._bets if loss <= self._bets.cap else self._uncapped
+        low, high = -1, 0
+        while bets.log_met_after(loss, high) < self._threshold:
+            low, high = high, 2 * high + 1
+        while high - low > 1:
+            middle = (low + high) // 2
+            enough = bets.log_met_after(loss, middle) >= self._threshold
+            low, high = (low, middle) if enough else (middle, high)
+        return (1 + high) * self.block - self._open.total
 
     def _settle(self, loss: float) -> None:
         """Bet on one block, and see whether that decides."""

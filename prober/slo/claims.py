@@ -10,8 +10,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 
+from prober.slo.blocking import at_least, independent
 from prober.slo.cycles import Evidence
-from prober.slo.intervals import Interval, blocks, interval
+from prober.slo.intervals import Interval, interval
 from prober.slo.tallies import Tally, add
 from prober.slo.targets import as_target, budget_ratio
 from prober.slo.verdicts import lost_of
@@ -58,25 +59,45 @@ def claim(
         ValueError: A worst burst below one message.
 
     """
-    merged = [blocks(each.blocks, worst_burst) for each in evidence] or [()]
-    bounds = [_bounds(each, worst_burst) for each in merged]
-    worst = max(bounds, key=lambda each: (each.upper_one_sided, each.lower_one_sided))
+    samples = [_sample(each.blocks, worst_burst) for each in evidence]
+    worst = max(samples or [_sample((), worst_burst)], key=lambda each: each.order)
     asked = None if target is None else as_target(target)
-    state = None if asked is None else _decide(worst, budget_ratio(asked))
+    state = None if asked is None else _decide(worst.bounds, budget_ratio(asked))
+    reason = _reason(worst) if asked is None else _REASONS[state](worst, asked)
     return Claim(
         state=state,
-        supports=1 - worst.upper_one_sided if worst.total else None,
-        upper95=worst.upper_one_sided,
-        lower95=worst.lower_one_sided,
+        supports=1 - worst.bounds.upper_one_sided if worst.bounds.total else None,
+        upper95=worst.bounds.upper_one_sided,
+        lower95=worst.bounds.lower_one_sided,
         worst_burst=worst_burst,
-        block=min((b.total for b in merged[bounds.index(worst)]), default=0),
-        reason=_reason(worst) if asked is None else _REASONS[state](worst, asked),
+        block=worst.block,
+        reason=f"{reason}{_lengthened(worst)}",
     )
 
 
-def _bounds(counted: Sequence[Tally], worst_burst: int) -> Interval:
-    total = add(counted).total
-    return interval((b.bad for b in counted), total, worst_burst=worst_burst)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sample:
+    """One consumer's blocks and what they support."""
+
+    bounds: Interval
+    block: int
+    doubled: int
+    """How many blocks that were long enough had to be taken as one."""
+
+    @property
+    def order(self) -> tuple[float, float]:
+        """By what is promised least."""
+        return self.bounds.upper_one_sided, self.bounds.lower_one_sided
+
+
+def _sample(cycles: Sequence[Tally], worst_burst: int) -> _Sample:
+    blocks, doubled = independent(at_least(cycles, worst_burst))
+    total = add(blocks).total
+    return _Sample(
+        bounds=interval((b.bad for b in blocks), total, worst_burst=worst_burst),
+        block=min((b.total for b in blocks), default=0),
+        doubled=doubled,
+    )
 
 
 def _decide(bounds: Interval, budget: Fraction) -> ClaimState:
@@ -86,8 +107,9 @@ def _decide(bounds: Interval, budget: Fraction) -> ClaimState:
     return "disproved" if Fraction(bounds.lower_one_sided) > budget else "undecided"
 
 
-def _reason(bounds: Interval) -> str:
+def _reason(sample: _Sample) -> str:
     """Return what was seen and what it supports."""
+    bounds = sample.bounds
     seen = lost_of(Tally(bounds.bad, bounds.total))
     if not bounds.total:
         return f"{seen}, which supports nothing"
@@ -98,15 +120,23 @@ def _reason(bounds: Interval) -> str:
     )
 
 
-def _undecided(bounds: Interval, target: Decimal) -> str:
-    needed = bounds.messages_needed(target)
+def _lengthened(sample: _Sample) -> str:
+    """Return a warning if losses lie side by side."""
+    if sample.doubled == 1:
+        return ""
+    return f" (Losses lie side by side: {sample.doubled:,} blocks were taken as one.)"
+
+
+def _undecided(sample: _Sample, target: Decimal) -> str:
+    needed = sample.bounds.messages_needed(target) - sample.bounds.total
     return (
-        f"UNDECIDED: {_reason(bounds)}. Proving {format_target(target)} takes about "
-        f"{needed - bounds.total:,} more, all of them arriving."
+        f"UNDECIDED: {_reason(sample)}. Proving {format_target(target)} takes about "
+        f"{needed:,} more, all of them arriving."
     )
 
 
-def _disproved(bounds: Interval, target: Decimal) -> str:
+def _disproved(sample: _Sample, target: Decimal) -> str:
+    bounds = sample.bounds
     lower = format_loss(bounds.lower_one_sided, up=False)
     allowed = format_target(1 - target)
     return (
@@ -116,8 +146,8 @@ def _disproved(bounds: Interval, target: Decimal) -> str:
     )
 
 
-_REASONS: dict[ClaimState | None, Callable[[Interval, Decimal], str]] = {
-    "proved": lambda bounds, _: f"PROVED: {_reason(bounds)}.",
+_REASONS: dict[ClaimState | None, Callable[[_Sample, Decimal], str]] = {
+    "proved": lambda sample, _: f"PROVED: {_reason(sample)}.",
     "disproved": _disproved,
     "undecided": _undecided,
 }

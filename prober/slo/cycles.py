@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from prober.records import ConsumerResult, CycleResult, State
-from prober.slo.tallies import Tally, add, tally
+from prober.slo.tallies import Tally, add, sli, tally
 
 VALID = (State.PASS, State.LOSS)
 """The states whose messages count; the others lower the coverage, or are excused."""
@@ -27,17 +27,23 @@ class Cycle:
     """Messages that the schedule asked for, whatever came of it."""
 
     @classmethod
-    def of(cls, result: CycleResult, lost_after_ns: int = 0) -> "Cycle":
-        """Return a cycle's result in short, final `lost_after_ns` after its last."""
-        counts = result.counts
+    def of(
+        cls, result: CycleResult, *, final_ns: int = 0, indicator: str = "delivery"
+    ) -> "Cycle":
+        """Return a cycle's result in short, by one of the indicators of `sli`."""
+        counts = sli(result.counts, indicator)
         # Nobody knows whether an ambiguous message was ever handed over: only the
         # worst case counts it, and there as lost.
-        unsure = counts.ambiguous if result.state is State.INCONCLUSIVE else 0
+        unsure = (
+            result.counts.ambiguous
+            if result.state is State.INCONCLUSIVE and indicator != "ingress"
+            else 0
+        )
         return cls(
-            final_ns=(result.last_sent_ns or 0) + lost_after_ns,
+            final_ns=final_ns,
             state=result.state,
             bad=counts.bad + unsure,
-            total=counts.accepted + unsure,
+            total=counts.total + unsure,
             planned=result.span.count,
         )
 
@@ -108,9 +114,10 @@ def evidence(
     )
 
 
-def evidence_of(result: ConsumerResult) -> Evidence:
-    """Sum up the cycles of a run as one consumer saw them."""
-    return evidence(result.name, map(Cycle.of, result.cycles))
+def evidence_of(result: ConsumerResult, *, indicator: str = "delivery") -> Evidence:
+    """Sum up the cycles of a run as one consumer saw them, by an indicator of `sli`."""
+    cycles = (Cycle.of(cycle, indicator=indicator) for cycle in result.cycles)
+    return evidence(result.name, cycles)
 
 
 def _pairs(cycles: Iterable[Cycle]) -> tuple[Tally, ...]:

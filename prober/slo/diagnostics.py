@@ -5,14 +5,11 @@ bursts their 95 % intervals hold the truth in 0 to 40 % of samples.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from prober.slo.blocking import neighbours_p
 from prober.slo.tallies import Tally, add, tally
-
-SIGNIFICANT = 0.01
-"""Lossy blocks that follow each other more often than by such a chance are not
-independent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,44 +75,6 @@ def _icc(blocks: list[Tally]) -> float | None:
     return (between - within) / (between + (size - 1) * within)
 
 
-def neighbours_p(lossy: Sequence[bool]) -> float:
-    """Return the chance that lossy blocks lie so close together by accident.
-
-    The permutation test of the lag-1 autocorrelation of "lossy or not", which needs no
-    lots: k lossy blocks of m in r runs have k - r neighbours, and C(k-1, r-1)
-    C(m-k+1, r) of the C(m, k) arrangements have r runs (Wald & Wolfowitz 1940). The sum
-    is over as few runs as were seen, or fewer.
-    """
-    m, k = len(lossy), sum(lossy)
-    if not k:
-        return 1.0
-    runs = sum(
-        now and not before
-        for now, before in zip(lossy, [False, *lossy[:-1]], strict=True)
-    )
-    ways = (
-        _log_comb(k - 1, r - 1) + _log_comb(m - k + 1, r) - _log_comb(m, k)
-        for r in range(1, min(runs, m - k + 1) + 1)
-    )
-    return min(1.0, math.fsum(math.exp(each) for each in ways))
-
-
-def independent(
-    blocks: Iterable[tuple[int, int]],
-) -> tuple[tuple[Tally, ...], int]:
-    """Double the length of blocks until lossy ones no longer lie side by side.
-
-    Returns the blocks and how many of the given ones each has; above 1 is worth a
-    warning: outages outlast the block, and a bound over shorter ones claims too much.
-    """
-    merged = [tally(*pair) for pair in blocks]
-    each = 1
-    while neighbours_p([block.bad > 0 for block in merged]) < SIGNIFICANT:
-        merged = [add(merged[i : i + 2]) for i in range(0, len(merged), 2)]
-        each *= 2
-    return tuple(merged), each
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Naive:
     """Intervals of the loss ratio as if messages were lost independently of each other.
@@ -174,7 +133,3 @@ def _beta_quantile(a: float, b: float, q: float) -> float:
     if not a or not b:
         return 0.0 if not a else 1.0
     return float(betaincinv(a, b, q))
-
-
-def _log_comb(n: int, k: int) -> float:
-    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)

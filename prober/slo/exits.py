@@ -36,6 +36,7 @@ def exit_code(
     prove: bool = False,
     nagios: bool = False,
     inconclusive_exit: int | None = None,
+    regressed: bool = False,
     interrupted: bool = False,
 ) -> int:
     """Return the code to leave with.
@@ -47,6 +48,8 @@ def exit_code(
         prove: Ask for proof: undecided is 3.
         nagios: Answer as a monitoring plug-in does: 0, 2 or 3.
         inconclusive_exit: Leave with this instead of 3, from 0 to 255.
+        regressed: A comparison found it worse than before: 5, unless something above
+            already speaks against it.
         interrupted: The run is partial because somebody stopped it: 130.
 
     Raises:
@@ -60,6 +63,8 @@ def exit_code(
         code = INTERRUPTED
     elif prove and verdict.state in ("met", "violated"):
         code = _PROVE[claim.state]
+    if regressed and not code:
+        code = REGRESSION
     if code == _INCONCLUSIVE and inconclusive_exit is not None:
         return inconclusive_exit
     return NAGIOS[code] if nagios else code

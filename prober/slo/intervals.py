@@ -20,7 +20,7 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from prober.slo.tallies import Tally, tally
+from prober.slo.tallies import tally
 from prober.slo.targets import budget_ratio
 
 
@@ -111,51 +111,6 @@ def interval(
         upper_one_sided=_share(upper_messages, total, nothing=1.0),
         upper_messages=upper_messages,
     )
-
-
-def blocks(cycles: Iterable[tuple[int, int]], worst_burst: int) -> tuple[Tally, ...]:
-    """Merge cycles, in order, into blocks of at least `worst_burst` valid messages.
-
-    One lap of a ring takes that many *consecutive* messages, so that shorter cycles
-    share it and are not independent. What is left over joins the last block.
-    """
-    merged: list[Tally] = []
-    bad = total = 0
-    for cycle in cycles:
-        bad, total = bad + cycle[0], total + cycle[1]
-        if total >= worst_burst:
-            merged.append(tally(bad, total))
-            bad = total = 0
-    if merged and total:
-        last = merged.pop()
-        bad, total = last.bad + bad, last.total + total
-    return (*merged, tally(bad, total)) if total else tuple(merged)
-
-
-def auto_worst_burst(
-    ring: int = 1000,
-    *,
-    ours: int = 1,
-    through: int = 1,
-    rate: int = 0,
-    hole_s: int = 120,
-    largest_seen: int = 0,
-) -> int:
-    """Return the most probe messages that one drop can cost, as `auto` assumes it.
-
-    Args:
-        ring: Places in the largest ring buffer on the path, in envelopes; Loggregator's
-            router keeps 1,000 for each subscription.
-        ours: The probe's share of the traffic through that ring,
-        through: of so many messages; 1 of 1 until it is measured.
-        rate: Messages a second of a continuous probe, which loses as many as it sends
-            while a hole stays unseen; 0 for a single run.
-        hole_s: The longest such hole, in seconds.
-        largest_seen: The largest loss of any block in the environment's history.
-
-    """
-    lap = -(-ring * ours // through)  # rounded up
-    return max(1, lap, rate * hole_s, largest_seen)
 
 
 def checked(worst_burst: int, confidence: float) -> tuple[int, float]:

@@ -147,7 +147,7 @@ def plan(
         losses=losses,
         independent=messages_for(asked, losses, confidence),
         claim=_at_rate(needed, cycle, rate),
-        early=_at_rate(early.messages_needed() or 0, cycle, rate),
+        early=_at_rate(early.messages_needed(), cycle, rate),
         apart=tuple(
             _apart(size, burst, _needed(asked, burst, losses, confidence), every_s)
             for size in _smaller(cycle)

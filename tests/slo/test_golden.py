@@ -82,7 +82,7 @@ def betting(given: Given) -> Given:
         "logE": process.log_evidence[0],
         "threshold": math.log(20),
         "decided": process.decision == "met",
-        "m": (process.messages_needed() or 0) // process.block,
+        "m": process.messages_needed() // process.block,
     }
 
 
