@@ -111,7 +111,8 @@ class AgentWriter:
 
     async def flush(self, seconds: float) -> None:
         """Get the peer's word on all that was written, or give up after some time."""
-        self._end_segment()
+        async with self._one_at_a_time:
+            self._end_segment()
         pending = set(self._acknowledging)
         if pending and not await finished(self._clock, seconds, pending):
             for task in pending:
