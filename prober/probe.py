@@ -105,6 +105,10 @@ class Progress:
     planned: int
     sent: int
     received: Mapping[str, int]
+    lag_seconds: Mapping[str, float]
+    """How far behind its arrivals each consumer was when it last booked one."""
+    rate: float | None
+    """Messages a second so far."""
     seconds: float
     seconds_left: float | None
     """Until the last deadline, while draining."""
@@ -126,6 +130,8 @@ class _Consumer:
     """A trailer came, which was sent after all messages."""
     cut: str = ""
     """The words of the last cut, until something arrives again."""
+    lag: float = 0.0
+    """Seconds between the last arrival and its booking."""
 
     def prime(self, numbers: list[int]) -> bool:
         """Take in primers; tell whether that made ten in a row for the first time."""
@@ -322,7 +328,7 @@ class _Probe:
         consumer.trailed = consumer.trailed or bool(found.trailers)
         if consumer.prime(found.primers):
             self._attach(name, consumer, arrival.at_ns)
-        lag = (self._clock.now_ns() - arrival.at_ns) / NS
+        consumer.lag = lag = (self._clock.now_ns() - arrival.at_ns) / NS
         self.health.reader_lag = max(self.health.reader_lag, lag)
         if lag > LAG_LIMIT_SECONDS:
             self._fault(arrival.at_ns, f"our reader was {lag:.1f} s behind", name)
@@ -387,6 +393,8 @@ class _Probe:
             planned=self._job.plan.messages,
             sent=self.ledger.attempted,
             received={name: self.ledger.received(name) for name in self._consumers},
+            lag_seconds={name: each.lag for name, each in self._consumers.items()},
+            rate=self._achieved(),
             seconds=(self._clock.now_ns() - self.started_ns) / NS,
             seconds_left=self._tail_seconds() if draining else None,
         )

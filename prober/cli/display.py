@@ -16,7 +16,7 @@ _PHASES = {
     Phase.SENDING: "sending",
     Phase.DRAINING: "waiting for the tail",
 }
-_NARROW = 60
+_NARROW = 72
 
 
 @contextmanager
@@ -61,26 +61,27 @@ def _in_flight(progress: Progress) -> str:
 def _picture(progress: Progress, width: int) -> Table:
     """A bar a consumer, below a line that tells phase and time."""
     head = f"{_PHASES[progress.phase]} · {progress.seconds:.0f} s"
+    if progress.rate is not None:
+        head += f" · {progress.rate:,.0f}/s"
     if progress.seconds_left is not None:
         head += f" · at most {progress.seconds_left:.0f} s more"
     table = Table.grid(padding=(0, 1))
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
-    bar = None if width < _NARROW else max(10, min(40, width - 50))
+    bar = None if width < _NARROW else max(10, min(40, width - 62))
     rows = {"sent": progress.sent, **progress.received}
     for name, count in rows.items():
         figures = Text(f"{count:,} of {progress.planned:,}", style="bold")
         if name != "sent":
-            figures.append(
-                f"  {progress.sent - count:,} in flight", style="not bold dim"
-            )
-        cells = [Text(name), figures]
+            missing, lag = progress.sent - count, progress.lag_seconds[name]
+            words = f"  {missing:,} in flight, {lag * 1000:.0f} ms behind"
+            figures.append(words, style="not bold dim")
         if bar:
             done = ProgressBar(total=progress.planned, completed=count, width=bar)
-            table.add_row(cells[0], done, cells[1])
+            table.add_row(Text(name), done, figures)
         else:
-            table.add_row(*cells)
+            table.add_row(Text(name), figures)
     whole = Table.grid()
     whole.add_row(Text(head, style="cyan"))
     whole.add_row(table)
