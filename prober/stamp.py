@@ -95,8 +95,9 @@ AID_CYCLE = 99_999_999
 _AID = -1
 """Stands for the sequence number of a damaged primer or trailer."""
 _BASE64 = (string.ascii_letters + string.digits + "+/").encode()
-_READABLE = bytes(byte if byte in _BASE64 else ord("A") for byte in range(256))
-"""Translates what is not base64 into something that is."""
+_READABLE = bytes(byte if byte in _BASE64 else ord("/") for byte in range(256))
+"""Translates what is not base64 into a character that no payload of ours has in it:
+six bits that are all one make a byte of 192 or more, a question mark, or a delete."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -330,7 +331,7 @@ def _either(marker: bytes, run: bytes) -> bytes:
 def _from_base64(text: bytes) -> bytes:
     """Decode what may be cut off or damaged: what cannot be read is some other byte."""
     readable = text.rstrip(b"=").translate(_READABLE)
-    return base64.b64decode(readable + b"A" * (-len(readable) % 4))
+    return base64.b64decode(readable + b"/" * (-len(readable) % 4))
 
 
 def _distance(one: bytes, other: bytes) -> int:
