@@ -29,7 +29,7 @@ from prober.slo.budgets import (
     timeslices,
 )
 from prober.slo.burn import Rule, burn_rules, cycles_to_fire, refusal, usable
-from prober.slo.claims import Claim, claim
+from prober.slo.claims import Claim, claim, claim_early
 from prober.slo.consumers import Across, across, across_run
 from prober.slo.cycles import Cycle, Evidence, evidence, evidence_of
 from prober.slo.diagnostics import Diagnostics, Naive, diagnose, naive
@@ -81,6 +81,7 @@ __all__ = [
     "burn_rules",
     "calendar",
     "claim",
+    "claim_early",
     "cycles_to_fire",
     "diagnose",
     "evaluate",

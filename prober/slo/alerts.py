@@ -1,7 +1,7 @@
 """Burn-rate rules held against a record of cycles, at a time that is passed in."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
@@ -186,10 +186,10 @@ def evaluate(
         firing: The rules that fired at the evaluation before.
 
     """
-    before = set(firing)
-    asked = as_target(target)
-    cases = [
-        _Case(
+    asked, before = as_target(target), set(firing)
+    found = []
+    for rule in rules:
+        case = _Case(
             rule=rule,
             budget=budget_ratio(asked),
             every_s=every_s,
@@ -198,29 +198,26 @@ def evaluate(
             since_first_s=(now_ns - (record.first_ns or now_ns)) // NS,
             was_firing=rule in before,
         )
-        for rule in rules
-    ]
-    found = [(case, *_find(case)) for case in cases]
-    fires = {case.rule.severity for case, _, firing in found if firing}
+        found.append(_alert(case, asked))
+    fires = {alert.rule.severity for alert in found if alert.firing}
     highest = next((each for each in SEVERITIES if each in fires), None)
     return tuple(
-        Alert(
-            rule=case.rule,
-            finding=finding,
-            firing=firing,
-            suppressed=firing and case.rule.severity != highest,
-            burn_long=burn_rate(case.long.bad, case.long.total, asked),
-            burn_short=burn_rate(case.short.bad, case.short.total, asked),
-            lossy_cycles=case.long.lossy,
-            coverage=None if case.coverage is None else float(case.coverage),
-        )
-        for case, finding, firing in found
+        replace(a, suppressed=a.firing and a.rule.severity != highest) for a in found
     )
 
 
-def _find(case: _Case) -> tuple[Finding, bool]:
-    """Return what is found and whether the rule fires."""
+def _alert(case: _Case, target: Decimal) -> Alert:
+    """Return what is found and whether the rule fires, alone."""
     finding, fires = next(
         (name, fires) for name, fires, holds in _FINDINGS if holds(case)
     )
-    return finding, case.was_firing if fires is None else fires
+    return Alert(
+        rule=case.rule,
+        finding=finding,
+        firing=case.was_firing if fires is None else fires,
+        suppressed=False,
+        burn_long=burn_rate(case.long.bad, case.long.total, target),
+        burn_short=burn_rate(case.short.bad, case.short.total, target),
+        lossy_cycles=case.long.lossy,
+        coverage=None if case.coverage is None else float(case.coverage),
+    )

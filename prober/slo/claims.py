@@ -5,11 +5,12 @@ is short, and one over budget may have been unlucky.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 
+from prober.slo.betting import Decision, Sequential
 from prober.slo.blocking import at_least, independent
 from prober.slo.cycles import Evidence
 from prober.slo.intervals import Interval, interval
@@ -73,6 +74,50 @@ def claim(
         block=worst.block,
         reason=f"{reason}{_lengthened(worst)}",
     )
+
+
+def claim_early(
+    claim: Claim, processes: Sequence[Sequential], target: Decimal | str
+) -> Claim:
+    """Return the claim as the e-process decides it, which may be asked at any time.
+
+    Proved once it is for every consumer, disproved as soon as it is for one.
+
+    Args:
+        claim: That of the same sample by its interval, which keeps its bounds.
+        processes: One for each consumer, at least one.
+        target: The objective.
+
+    """
+    decisions = {process.decision for process in processes}
+    state = next(state for state, holds in _EARLY if holds(decisions))
+    worst = max(
+        processes, key=lambda each: (each.counted.loss or 0, each.messages_needed())
+    )
+    words = {
+        "proved": "PROVED early",
+        "disproved": "DISPROVED early",
+        "undecided": "UNDECIDED",
+    }
+    reason = f"{words[state]}: {lost_of(worst.counted)}."
+    if state == "undecided":
+        asked, needed = format_target(as_target(target)), worst.messages_needed()
+        reason += f" Proving {asked} takes about {needed:,} more, all of them arriving."
+    if any(process.restarted for process in processes):
+        reason += (
+            f" (A block lost more than the {claim.worst_burst:,} that one drop was "
+            "taken to cost: judged without that assumption.)"
+        )
+    return replace(claim, state=state, reason=reason)
+
+
+_EARLY: tuple[tuple[ClaimState, Callable[[set[Decision | None]], bool]], ...] = (
+    # The objective holds for every consumer, so one that misses it decides.
+    ("disproved", lambda decisions: "violated" in decisions),
+    ("proved", lambda decisions: decisions == {"met"}),
+    ("undecided", lambda _: True),
+)
+"""From the consumers' decisions to the claim; the first row that holds decides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

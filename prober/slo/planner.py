@@ -1,9 +1,11 @@
 """How many messages a claim takes: planned ahead, from the objective and the burst."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 
 from prober.slo.betting import sequential
 from prober.slo.burn import Rule, burn_rules, cycles_to_fire, refusal
@@ -135,10 +137,10 @@ def plan(
     if rate <= 0 or losses < 0:
         raise ValueError(f"a rate of {rate} a second with {losses} losses cannot be")
     asked = as_target(target)
+    needed = partial(_needed, asked, losses, confidence)
     early = sequential(
         asked, worst_burst=worst_burst, cycle=cycle, confidence=confidence
-    )
-    needed = _needed(asked, worst_burst, losses, confidence)
+    ).messages_needed()
     return Plan(
         target=asked,
         confidence=confidence,
@@ -146,21 +148,29 @@ def plan(
         rate=rate,
         losses=losses,
         independent=messages_for(asked, losses, confidence),
-        claim=_at_rate(needed, cycle, rate),
-        early=_at_rate(early.messages_needed(), cycle, rate),
+        claim=_at_rate(needed(worst_burst), cycle, rate),
+        early=_at_rate(early, cycle, rate),
         apart=tuple(
-            _apart(size, burst, _needed(asked, burst, losses, confidence), every_s)
+            _apart(size, min(worst_burst, size), needed, every_s)
             for size in _smaller(cycle)
-            for burst in (min(worst_burst, size),)
         ),
-        detection=tuple(
-            _detection(rule, asked, every_s, period_days, lost_after_s)
-            for rule in burn_rules(period_days, every_s=every_s)
+        detection=detection(
+            asked, every_s=every_s, period_days=period_days, lost_after_s=lost_after_s
         ),
     )
 
 
-def _needed(target: Decimal, burst: int, losses: int, confidence: float) -> int:
+def detection(
+    target: Decimal, *, every_s: int, period_days: int, lost_after_s: int
+) -> tuple[Detection, ...]:
+    """Return what each rule for a period sees at such a cycle, and how fast."""
+    return tuple(
+        _detection(rule, target, every_s, period_days, lost_after_s)
+        for rule in burn_rules(period_days, every_s=every_s)
+    )
+
+
+def _needed(target: Decimal, losses: int, confidence: float, burst: int) -> int:
     """Return the messages whose bound is within the budget despite some full drops."""
     bounds = interval(
         [burst] * losses, burst * losses, worst_burst=burst, confidence=confidence
@@ -179,8 +189,9 @@ def _smaller(cycle: int) -> tuple[int, ...]:
     return tuple(sorted({max(1, cycle // by) for by in (1, 2, 5, 10)}, reverse=True))
 
 
-def _apart(cycle: int, burst: int, messages: int, every_s: int) -> Apart:
+def _apart(cycle: int, burst: int, needed: Callable[[int], int], every_s: int) -> Apart:
     """Return the effort if one drop can take no more than one cycle."""
+    messages = needed(burst)
     cycles = math.ceil(messages / cycle)
     effort = Effort(messages=messages, cycles=cycles, seconds=cycles * every_s)
     return Apart(cycle=cycle, worst_burst=burst, effort=effort)

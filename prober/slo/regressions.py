@@ -75,23 +75,16 @@ def regression(
         for side in (baseline_blocks, candidate_blocks)
     ]
     _check_alike(*sides)
-    baseline, candidate = map(add, sides)
+    before, now = map(add, sides)
     if margin is None:
-        margin = float(budget_ratio(target) / 2) if target is not None else 0.0
-    lossy = [block.bad for side in sides for block in side if block.bad]
-    exact = len(lossy) <= _EXACT
-    blocks, chosen = len(sides[0]) + len(sides[1]), len(sides[1])
-    p_value = (
-        _count(lossy, blocks, chosen, candidate.bad)
-        if exact
-        else _sample(lossy, blocks, chosen, candidate.bad, seed)
-    )
-    excess = Fraction(*candidate) - Fraction(*baseline)
+        margin = 0.0 if target is None else float(budget_ratio(target) / 2)
+    p_value, exact = _p_value(*sides, seed=seed)
+    excess = Fraction(*now) - Fraction(*before)
     return Regression(
         p_value=p_value,
         exact=exact,
-        baseline=baseline,
-        candidate=candidate,
+        baseline=before,
+        candidate=now,
         margin=margin,
         regressed=p_value <= ALPHA and excess > 0 and excess >= margin,
     )
@@ -107,6 +100,18 @@ def _check_alike(baseline: list[Tally], candidate: list[Tally]) -> None:
             f"blocks of {float(before):,.0f} and of {float(now):,.0f} messages cannot "
             "be exchanged; merge the smaller ones first"
         )
+
+
+def _p_value(
+    baseline: list[Tally], candidate: list[Tally], *, seed: int
+) -> tuple[float, bool]:
+    """Return the p value, and whether all arrangements were counted for it."""
+    lossy = [block.bad for block in (*baseline, *candidate) if block.bad]
+    blocks, chosen = len(baseline) + len(candidate), len(candidate)
+    seen = add(candidate).bad
+    if len(lossy) <= _EXACT:
+        return _count(lossy, blocks, chosen, seen), True
+    return _sample(lossy, blocks, chosen, seen, seed=seed), False
 
 
 def _count(lossy: list[int], blocks: int, chosen: int, seen: int) -> float:
@@ -130,7 +135,9 @@ def _count(lossy: list[int], blocks: int, chosen: int, seen: int) -> float:
     return float(Fraction(extreme, math.comb(blocks, chosen)))
 
 
-def _sample(lossy: list[int], blocks: int, chosen: int, seen: int, seed: int) -> float:
+def _sample(
+    lossy: list[int], blocks: int, chosen: int, seen: int, *, seed: int
+) -> float:
     """Return the share of sampled arrangements, with the one that was seen.
 
     Lossy blocks are dealt one by one: each is the candidate's with the chance of places

@@ -7,6 +7,8 @@ from fractions import Fraction
 from prober.errors import UsageError
 
 _WRITTEN = re.compile(r"(\d+\.?\d*|\.\d+)\s*(%?)", re.ASCII)
+_WHOLE = 100
+"""Percent."""
 _LONGEST = 20
 """Digits beyond what any sample could tell apart would round to 100 %."""
 
@@ -30,7 +32,7 @@ def parse_target(text: str, what: str = "objective") -> Decimal:
             "ratio like 0.999"
         )
     value, is_percent = Decimal(written[1]), bool(written[2])
-    if value > 1 and value < 100:  # noqa: PLR2004 - a percentage
+    if 1 < value < _WHOLE:
         return value.scaleb(-2)
     if 0 < value < 1 and not is_percent:
         return value
@@ -41,15 +43,15 @@ def parse_target(text: str, what: str = "objective") -> Decimal:
 
 
 def as_target(target: Decimal | str) -> Decimal:
-    """Return an objective as a ratio; strings are read by `parse_target`.
+    """Return an objective as a ratio, read by the same rule from a string or a Decimal.
 
-    Raises UsageError for a Decimal that is not between 0 and 1, and for any other type.
+    Raises UsageError for what cannot be an objective, and for any other type.
     """
     if not isinstance(target, Decimal):
         return parse_target(target)
-    if not (target.is_finite() and 0 < target < 1):
+    if not target.is_finite() or target <= 0 or target == 1 or target >= _WHOLE:
         raise UsageError(f"an objective lies between 0 and 1, not at {target}")
-    return target
+    return target if target < 1 else target.scaleb(-2)
 
 
 def budget_ratio(target: Decimal | str) -> Fraction:

@@ -141,7 +141,7 @@ def _left(case: _Case) -> str:
         for bad, total in (case.evidence.counted, case.evidence.worst)
     )
     unseen = f" ({sure} if all that went unseen was lost)" if sure != left else ""
-    return f"; {left} is left{unseen}" if case.evidence.counted.bad else ""
+    return f"; {left} is left{unseen}" if case.evidence.worst.bad else ""
 
 
 _LACKING = (

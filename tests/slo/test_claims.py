@@ -106,3 +106,53 @@ def test_objectives_that_cannot_be() -> None:
     """Nobody can prove 100 %."""
     with pytest.raises(UsageError):
         slo.claim([], "100", worst_burst=1000)
+
+
+def process(*bad: int, cycle: int = 1000) -> slo.Sequential:
+    """Return an e-process at 99.9 % that was fed such losses."""
+    found = slo.sequential("99.9", worst_burst=200, cycle=cycle)
+    for each in bad:
+        found.add(each, cycle)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("processes", "state", "reason"),
+    [
+        (
+            [process(*[0] * 728)],
+            "proved",
+            "PROVED early: none of 728,000 probe messages lost or damaged.",
+        ),
+        (
+            [process(*[0] * 728), process(200, 200)],
+            "disproved",
+            "DISPROVED early: 400 of 2,000 probe messages lost or damaged, 1 in 5.0.",
+        ),
+        (
+            [process(*[0] * 728), process(0)],
+            "undecided",
+            (
+                "UNDECIDED: none of 1,000 probe messages lost or damaged. Proving "
+                "99.9 % takes about 727,000 more, all of them arriving."
+            ),
+        ),
+        (
+            [process(*[0] * 400, 201)],
+            "undecided",
+            (
+                "UNDECIDED: 201 of 401,000 probe messages lost or damaged, 1 in 1,995. "
+                "Proving 99.9 % takes about 3,467,000 more, all of them arriving. (A "
+                "block lost more than the 200 that one drop was taken to cost: judged "
+                "without that assumption.)"
+            ),
+        ),
+    ],
+)
+def test_early(processes: list[slo.Sequential], state: str, reason: str) -> None:
+    """Proved when every consumer is, disproved when one is, and what it would take."""
+    by_interval = slo.claim([evidence((100, PASS))], "99.9", worst_burst=200)
+    found = slo.claim_early(by_interval, processes, "99.9")
+
+    assert (state, reason) == (found.state, found.reason)
+    assert by_interval.upper95 == found.upper95

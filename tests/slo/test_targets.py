@@ -62,11 +62,17 @@ def test_no_numbers(number: Any) -> None:  # noqa: ANN401 - what YAML may give
         slo.parse_target(number)
 
 
-@pytest.mark.parametrize("number", ["0", "1", "99.9", "-0.5", "NaN", "Infinity"])
-def test_decimals_are_ratios(number: str) -> None:
-    """An objective that is a Decimal already lies between 0 and 1."""
+@pytest.mark.parametrize("number", ["0", "1", "100", "-0.5", "NaN", "Infinity"])
+def test_decimals_that_cannot_be(number: str) -> None:
+    """An objective that is a Decimal already has the same limits."""
     with pytest.raises(UsageError, match="between 0 and 1"):
         as_target(Decimal(number))
+
+
+@pytest.mark.parametrize("number", ["0.999", "99.9"])
+def test_decimals(number: str) -> None:
+    """A Decimal is read as the string would be."""
+    assert Decimal("0.999") == as_target(Decimal(number))
 
 
 def test_another_name() -> None:
