@@ -215,32 +215,38 @@ class _Probe:
         """Send primers until ten in a row came back to every consumer.
 
         A pipeline that loses steadily never brings ten: when time is up, one of them
-        has to do, and the result says so.
+        has to do, and the result says so. One consumer is enough to go on.
         """
         deadline_ns = self._clock.now_ns() + round(PRIME_TIMEOUT_SECONDS * NS)
-        while waiting := [c for c in self._consumers.values() if not c.primed]:
-            for consumer in waiting:
-                if consumer.cut and not consumer.primers:
-                    raise CouldNotProbe(consumer.cut)
-            if self._stop.is_set() or self._clock.now_ns() >= deadline_ns:
+        while not self._stop.is_set() and self._clock.now_ns() < deadline_ns:
+            if all(each.primed or each.cut for each in self._consumers.values()):
                 break
             await self._send_primer(writer)
+        if self._stop.is_set():
+            return
         for name, consumer in self._consumers.items():
-            if not consumer.primed and not self._stop.is_set():
-                self._settle_for_less(writer, name, consumer)
+            if not consumer.primed:
+                self._settle_for_less(name, consumer)
+        if not any(consumer.primed for consumer in self._consumers.values()):
+            raise self._never_primed(writer)
 
-    def _settle_for_less(self, writer: Writer, name: str, consumer: _Consumer) -> None:
+    def _settle_for_less(self, name: str, consumer: _Consumer) -> None:
         came, sent = len(consumer.primers), self._primers_sent - consumer.primers_from
-        if not came:
-            raise NeverPrimed(
-                f"{sent} primers were written to the {writer.written_to}, and none "
-                f"came back through the {consumer.reader.read_from} within "
-                f"{PRIME_TIMEOUT_SECONDS:.0f} s: are both of the same foundation?"
-            )
-        self.warnings.append(
-            f"only {came} of {sent} primers came back to {name} before the start"
+        if came:
+            self._attach(name, consumer, self._clock.now_ns())
+        why = consumer.cut or f"{came} of {sent} primers came back before the start"
+        self.warnings.append(f"{name}: {why}")
+
+    def _never_primed(self, writer: Writer) -> CouldNotProbe:
+        for consumer in self._consumers.values():
+            if consumer.cut:
+                return CouldNotProbe(consumer.cut)
+        exits = ", ".join(each.reader.read_from for each in self._consumers.values())
+        return NeverPrimed(
+            f"{self._primers_sent} primers were written to the {writer.written_to}, "
+            f"and none came back through the {exits} within "
+            f"{PRIME_TIMEOUT_SECONDS:.0f} s: are both of the same foundation?"
         )
-        self._attach(name, consumer, self._clock.now_ns())
 
     async def _send_primer(self, writer: Writer) -> None:
         number, self._primers_sent = self._primers_sent, self._primers_sent + 1

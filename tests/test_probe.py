@@ -217,6 +217,19 @@ async def test_reader_that_is_refused_ends_the_probe() -> None:
         await bench.run()
 
 
+async def test_one_consumer_that_is_refused_leaves_the_others() -> None:
+    """With two consumers, one that cannot subscribe costs only its own account."""
+    bench = Bench()
+    other = bench.pipe.reader()
+    other.cut("no such scope")
+
+    result = await bench.run(other=other)
+
+    assert [State.PASS] * 10 == states(result, 0)
+    assert [State.INCONCLUSIVE] * 10 == states(result, 1)
+    assert "other: no such scope" == result.warnings[0]
+
+
 async def test_lossy_pipe_is_measured_all_the_same() -> None:
     """A pipe that never lets ten primers in a row through is measured, with a word."""
     bench = Bench()
@@ -231,7 +244,7 @@ async def test_lossy_pipe_is_measured_all_the_same() -> None:
 
     assert 100 == result.consumers[0].counts.accepted
     assert result.consumers[0].counts.lost > 20
-    assert "primers came back to memory" in result.warnings[0]
+    assert "primers came back before the start" in result.warnings[0]
 
 
 async def test_own_lag_voids_cycles() -> None:
