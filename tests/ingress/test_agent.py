@@ -243,8 +243,8 @@ async def hanging_after_hello(
             await context.abort(grpc.StatusCode.UNKNOWN, "EOF")
         await asyncio.Event().wait()
 
-    method: grpc.RpcMethodHandler[bytes, bytes] = (
-        grpc.stream_unary_rpc_method_handler(hang)
+    method: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_unary_rpc_method_handler(
+        hang
     )
     service = grpc.method_handlers_generic_handler(
         "loggregator.v2.Ingress", {"BatchSender": method}
