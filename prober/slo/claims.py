@@ -63,7 +63,7 @@ def claim(
     samples = [_sample(each.blocks, worst_burst) for each in evidence]
     worst = max(samples or [_sample((), worst_burst)], key=lambda each: each.order)
     asked = None if target is None else as_target(target)
-    state = None if asked is None else _decide(worst.bounds, budget_ratio(asked))
+    state = None if asked is None else _decide(worst.bounds, asked)
     reason = _reason(worst) if asked is None else _REASONS[state](worst, asked)
     return Claim(
         state=state,
@@ -145,11 +145,12 @@ def _sample(cycles: Sequence[Tally], worst_burst: int) -> _Sample:
     )
 
 
-def _decide(bounds: Interval, budget: Fraction) -> ClaimState:
+def _decide(bounds: Interval, target: Decimal) -> ClaimState:
     """Compare the bounds with the budget; a bound that just reaches it will do."""
-    if Fraction(bounds.upper_one_sided) <= budget:
+    if bounds.supports(target):
         return "proved"
-    return "disproved" if Fraction(bounds.lower_one_sided) > budget else "undecided"
+    exceeds = Fraction(bounds.lower_one_sided) > budget_ratio(target)
+    return "disproved" if exceeds else "undecided"
 
 
 def _reason(sample: _Sample) -> str:

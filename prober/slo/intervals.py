@@ -16,6 +16,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,13 +59,16 @@ class Interval:
         """The nines that may be claimed; None when nothing was counted."""
         return abs(math.log10(self.upper_one_sided)) if self.total else None
 
-    def messages_needed(self, target: Decimal | str) -> int:
-        """Return the valid messages in all that would support `target`.
+    def supports(self, target: Decimal | str) -> bool:
+        """Tell whether the one-sided upper bound is within the objective's budget."""
+        return self.messages_needed(target) <= self.total
 
-        If every further one arrived. At least as many as there are when it is already
-        supported.
+    def messages_needed(self, target: Decimal | str) -> int:
+        """Return the valid messages in all that support `target` with these losses.
+
+        As many as there are where they do already.
         """
-        needed = math.ceil(self.upper_messages / float(budget_ratio(target)))
+        needed = math.ceil(Fraction(self.upper_messages) / budget_ratio(target))
         return max(needed, self.total)
 
 

@@ -155,7 +155,7 @@ def _coverage_reason(case: _Case) -> str:
     counts = ((case.evidence.states[state], words) for state, words in _LACKING)
     why = ", ".join(f"{count:,} {words}" for count, words in counts if count)
     covered = format_share(case.evidence.coverage or 0, 1)
-    needed = format_share(case.min_coverage, 0)
+    needed = format_share(case.min_coverage)
     return (
         f"CANNOT TELL{case.where}: measured {covered} of the time, "
         f"{needed} is needed; of its cycles {why}."

@@ -77,16 +77,18 @@ def test_contains_the_point(losses: list[int], burst: int, confidence: float) ->
     assert 0 <= found.k_eff <= len(losses)
 
 
-def test_messages_needed_are_enough() -> None:
+@given(LOSSES, BURSTS, st.sampled_from(["90", "99.9", "99.99", "33.3"]))
+def test_messages_needed_are_enough(losses: list[int], burst: int, target: str) -> None:
     """The messages needed support the objective, and one fewer does not."""
-    losses = [100, 40]
-    needed = slo.interval(losses, 300_000, worst_burst=100).messages_needed("99.9")
+    few = slo.interval(losses, sum(losses), worst_burst=burst)
+    needed = few.messages_needed(target)
 
     enough, short = (
-        slo.interval(losses, total, worst_burst=100).upper_one_sided
+        slo.interval(losses, total, worst_burst=burst).supports(target)
         for total in (needed, needed - 1)
     )
-    assert enough <= 0.001 < short
+    assert enough
+    assert not short
 
 
 def test_nothing_counted() -> None:
