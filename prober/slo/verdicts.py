@@ -43,7 +43,7 @@ class _Case:
 
     evidence: Evidence
     target: Decimal
-    min_coverage: Fraction
+    min_coverage: Decimal
     where: str
     """` on rlp` where there are several consumers."""
 
@@ -87,7 +87,7 @@ def verdict(
             _Case(
                 evidence=each,
                 target=as_target(target),
-                min_coverage=Fraction(Decimal(min_coverage)),
+                min_coverage=Decimal(min_coverage),
                 where=_on(each, evidence),
             )
         )
@@ -130,7 +130,7 @@ def _judge(case: _Case) -> tuple[VerdictState, str]:
 
 def _uncovered(case: _Case) -> bool:
     coverage = case.evidence.coverage
-    return coverage is None or coverage < case.min_coverage
+    return coverage is None or coverage < Fraction(case.min_coverage)
 
 
 def _left(case: _Case) -> str:
@@ -155,7 +155,7 @@ def _coverage_reason(case: _Case) -> str:
     counts = ((case.evidence.states[state], words) for state, words in _LACKING)
     why = ", ".join(f"{count:,} {words}" for count, words in counts if count)
     covered = format_share(case.evidence.coverage or 0, 1)
-    needed = format_share(case.min_coverage)
+    needed = format_target(case.min_coverage)
     return (
         f"CANNOT TELL{case.where}: measured {covered} of the time, "
         f"{needed} is needed; of its cycles {why}."

@@ -58,7 +58,7 @@ def loss(bad: int) -> Row:
         pytest.param(
             [(80, PASS), (12, UNSEEN), (6, OURS), (2, MISSED)],
             "inconclusive",
-            "CANNOT TELL: measured 80.0 % of the time, 90.0 % is needed; of its cycles "
+            "CANNOT TELL: measured 80.0 % of the time, 90 % is needed; of its cycles "
             "12 cannot tell, 6 are our fault, 2 were missed.",
             id="uncovered",
         ),
@@ -79,7 +79,7 @@ def loss(bad: int) -> Row:
         pytest.param(
             [(49, PASS), (1, loss(6)), (50, OURS)],
             "inconclusive",
-            "CANNOT TELL: measured 50.0 % of the time, 90.0 % is needed; of its cycles "
+            "CANNOT TELL: measured 50.0 % of the time, 90 % is needed; of its cycles "
             "50 are our fault.",
             id="uncovered-and-in-doubt",
         ),
