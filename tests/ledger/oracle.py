@@ -1,0 +1,138 @@
+"""A ledger told in dicts and sets, one message at a time: slow, and plainly right."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+from prober.plan import Plan
+from prober.records import Counts, Fault, Handover, Span, State
+
+INTACT = ("on_time", "late", "after_deadline")
+
+
+class Seen:
+    """What one consumer saw, by sequence number."""
+
+    def __init__(self) -> None:
+        self.fate: dict[int, str] = {}
+        self.arrivals: Counter[int] = Counter()
+        self.reordered: set[int] = set()
+        self.latencies: list[int] = []
+        self.first_ns: dict[int, int] = {}
+        self.unexplained = self.other_runs = 0
+        self.highest = -1
+        self.heard_ns = 0
+        self.absences: list[tuple[int, int | None, str]] = []
+        self.faults: list[Fault] = []
+
+
+class Oracle:
+    """The same calls as a ledger's; nothing in it is clever."""
+
+    def __init__(
+        self, plan: Plan, late_ns: int, lost_ns: int, names: Iterable[str]
+    ) -> None:
+        self.plan, self.late_ns, self.lost_ns = plan, late_ns, lost_ns
+        self.handed: dict[int, str] = {}
+        self.sent: dict[int, list[int]] = defaultdict(list)
+        self.seen = {name: Seen() for name in names}
+        self.faults: list[Fault] = []
+
+    def attempt(self, span: Span, cycle: int, at_ns: int) -> None:
+        for sequence in range(span.first, span.end):
+            self.handed[sequence] = "pending"
+        self.sent[cycle].append(at_ns)
+
+    def hand_over(self, span: Span, handover: Handover) -> None:
+        for sequence in range(span.first, span.end):
+            self.handed[sequence] = handover.value
+
+    def arrive(self, name: str, sequence: int, sent_ns: int, at_ns: int) -> None:
+        seen = self.seen[name]
+        if sequence not in self.handed:
+            seen.unexplained += 1
+            return
+        seen.arrivals[sequence] += 1
+        if seen.fate.get(sequence) not in INTACT:
+            latency = at_ns - sent_ns
+            late = "late" if latency > self.late_ns else "on_time"
+            lost = latency > self.lost_ns
+            seen.fate[sequence] = "after_deadline" if lost else late
+            seen.latencies.append(latency)
+            seen.first_ns[sequence] = at_ns
+            if sequence < seen.highest:
+                seen.reordered.add(sequence)
+        seen.highest = max(seen.highest, sequence)
+
+    def damage(self, name: str, sequence: int | None) -> None:
+        seen = self.seen[name]
+        if sequence is None or sequence not in self.handed:
+            seen.unexplained += 1
+            return
+        seen.arrivals[sequence] += 1
+        seen.fate.setdefault(sequence, "corrupt")
+
+    def accepted(self, sequence: int) -> bool:
+        anywhere = any(sequence in seen.fate for seen in self.seen.values())
+        return anywhere or self.handed.get(sequence) == "accepted"
+
+    def gaps(self, name: str, cycle: int) -> set[int]:
+        """Return which messages of a cycle were lost."""
+        span, fate = self.plan.span_of(cycle), self.seen[name].fate
+        return {
+            sequence
+            for sequence in range(span.first, span.end)
+            if self.accepted(sequence)
+            and fate.get(sequence, "after_deadline") == "after_deadline"
+        }
+
+    def counts(self, name: str, cycle: int) -> Counts:
+        """Return a cycle's counts, each message asked in turn."""
+        span, seen = self.plan.span_of(cycle), self.seen[name]
+        told: Counter[str] = Counter()
+        for sequence in range(span.first, span.end):
+            handed = self.handed.get(sequence)
+            if handed is None:
+                continue
+            told["attempted"] += 1
+            told["reordered"] += sequence in seen.reordered
+            fate = seen.fate.get(sequence)
+            told["duplicates"] += max(0, seen.arrivals[sequence] - 1)
+            if not self.accepted(sequence):
+                told["rejected" if handed == "rejected" else "ambiguous"] += 1
+                continue
+            told["accepted"] += 1
+            told["after_deadline"] += fate == "after_deadline"
+            told[fate if fate in {"on_time", "late", "corrupt"} else "lost"] += 1
+        return Counts(**told)
+
+    def state(self, name: str, cycle: int, now_ns: int) -> State:
+        """Return how a cycle ended, by the table of the reliability model."""
+        counts, seen = self.counts(name, cycle), self.seen[name]
+        if not counts.attempted:
+            return State.MISSED
+        span, sent = self.plan.span_of(cycle), self.sent[cycle]
+        first_ns, deadline_ns = sent[0], sent[-1] + self.lost_ns
+        final_ns = deadline_ns
+        if counts.accepted and counts.good == counts.accepted and not counts.ambiguous:
+            final_ns = max(
+                seen.first_ns[n] for n in range(span.first, span.end) if n in seen.fate
+            )
+        final_ns = min(final_ns, now_ns)
+        if any(
+            fault.from_ns <= final_ns and fault.to_ns >= first_ns
+            for fault in [*self.faults, *seen.faults]
+        ):
+            return State.INVALID
+        away = any(
+            since_ns <= final_ns and (until_ns is None or until_ns >= first_ns)
+            for since_ns, until_ns, _ in seen.absences
+        )
+        blind = counts.bad and not (now_ns >= deadline_ns and seen.heard_ns > sent[-1])
+        if counts.ambiguous or not counts.accepted or away or blind:
+            return State.INCONCLUSIVE
+        return State.LOSS if counts.bad else State.PASS
+
+
+def total(counts: Sequence[Counts]) -> Counts:
+    """Return the sum of some counts."""
+    return sum(counts, Counts())

@@ -1,0 +1,316 @@
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from prober.histogram import Histogram
+from prober.ledger import Deadlines, Ledger
+from prober.plan import Plan, Sizes
+from prober.records import (
+    ConsumerResult,
+    Counts,
+    Fault,
+    Handover,
+    Kind,
+    Outcome,
+    Span,
+    State,
+)
+from prober.stamp import Sightings
+from tests.ledger.oracle import Oracle, total
+
+START_NS = 1_800_000_000_000_000_000
+LATE_NS, LOST_NS = 5, 10
+"""The deadlines of these histories, of which a step is some nanoseconds."""
+NAMES = ("rlp", "gateway")
+COUNTED = (State.PASS, State.LOSS)
+
+thorough = settings(
+    max_examples=200,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+
+
+def plan_of(messages: int, cycles: int) -> Plan:
+    """Return a plan of logs, as fast as possible."""
+    return Plan(
+        messages=messages,
+        cycles=cycles,
+        rate=None,
+        sizes=Sizes(low=100, high=100),
+        kinds=(Kind.LOG,),
+        source_id="probe",
+        seed=1,
+    )
+
+
+@dataclass(slots=True)
+class Both:
+    """A ledger and its oracle, who are told the same things at the same times."""
+
+    plan: Plan
+    ledger: Ledger
+    oracle: Oracle
+    raw: dict[str, int]
+    """Arrivals of the run, whatever they were, by consumer."""
+    now_ns: int = START_NS
+
+    @classmethod
+    def of(cls, plan: Plan) -> "Both":
+        """Return both, for a plan."""
+        deadlines = Deadlines(late_after_ns=LATE_NS, lost_after_ns=LOST_NS)
+        return cls(
+            plan,
+            Ledger(plan, deadlines, NAMES),
+            Oracle(plan, LATE_NS, LOST_NS, NAMES),
+            dict.fromkeys(NAMES, 0),
+        )
+
+    def attempt(self, span: Span, cycle: int) -> None:
+        self.ledger.attempt(span, cycle, self.now_ns)
+        self.oracle.attempt(span, cycle, self.now_ns)
+
+    def hand_over(self, span: Span, handover: Handover) -> None:
+        self.ledger.hand_over(Outcome(span=span, handover=handover))
+        self.oracle.hand_over(span, handover)
+
+    def arrive(self, name: str, intact: list[int], damaged: list[int | None]) -> None:
+        sent = [self.sent_ns(sequence) for sequence in intact]
+        found = Sightings(
+            sequences=intact, sent_ns=sent, damaged=damaged, other_runs=len(intact) % 2
+        )
+        self.ledger.arrive(name, found, self.now_ns)
+        for sequence in damaged:
+            self.oracle.damage(name, sequence)
+        for sequence, sent_ns in zip(intact, sent, strict=True):
+            self.oracle.arrive(name, sequence, sent_ns, self.now_ns)
+        self.oracle.seen[name].other_runs += found.other_runs
+        self.oracle.seen[name].heard_ns = self.now_ns
+        self.raw[name] += len(intact) + len(damaged)
+
+    def sent_ns(self, sequence: int) -> int:
+        cycle = self.plan.cycle_of(sequence)
+        times = self.oracle.sent.get(-1 if cycle is None else cycle, [self.now_ns])
+        return times[0]
+
+    def hear(self, name: str) -> None:
+        self.ledger.hear(name, self.now_ns)
+        self.oracle.seen[name].heard_ns = self.now_ns
+
+    def leave(self, name: str) -> None:
+        self.ledger.leave(name, self.now_ns, "gone")
+        absences = self.oracle.seen[name].absences
+        if not absences or absences[-1][1] is not None:
+            absences.append((self.now_ns, None, "gone"))
+
+    def attach(self, name: str) -> None:
+        self.ledger.attach(name, self.now_ns)
+        absences = self.oracle.seen[name].absences
+        if absences and absences[-1][1] is None:
+            absences[-1] = (absences[-1][0], self.now_ns, "gone")
+
+    def fault(self, name: str | None, ago_ns: int, lasted_ns: int) -> None:
+        from_ns = self.now_ns - ago_ns
+        fault = Fault(from_ns=from_ns, to_ns=from_ns + lasted_ns, reason="ours")
+        self.ledger.fault(fault, name)
+        kept = self.oracle.faults if name is None else self.oracle.seen[name].faults
+        kept.append(fault)
+
+    def results(self) -> dict[str, ConsumerResult]:
+        transports = dict.fromkeys(NAMES, "rlp")
+        results = self.ledger.results(transports, self.now_ns)
+        return {result.name: result for result in results}
+
+
+Step = Callable[[Both], None]
+names = st.sampled_from(NAMES)
+
+
+@st.composite
+def arrivals(draw: st.DrawFn, messages: int) -> Step:
+    """Draw an arrival: intact, doubled, damaged, and never sent, in any order."""
+    numbers = st.integers(0, messages + 1)
+    name = draw(names)
+    intact = draw(st.lists(numbers, max_size=6))
+    damaged = draw(st.lists(st.none() | numbers, max_size=2))
+    return lambda both: both.arrive(name, intact, damaged)
+
+
+@st.composite
+def signs(draw: st.DrawFn) -> Step:
+    """Draw what is learnt beside the messages: evidence, absence, faults of ours."""
+    name = draw(names)
+    ago, lasted = draw(st.integers(0, 12)), draw(st.integers(0, 6))
+    anyone = draw(st.none() | names)
+    steps: list[Step] = [
+        lambda both: both.hear(name),
+        lambda both: both.leave(name),
+        lambda both: both.attach(name),
+        lambda both: both.fault(anyone, ago, lasted),
+    ]
+    return draw(st.sampled_from(steps))
+
+
+@st.composite
+def histories(draw: st.DrawFn, *, signs_among_nine: int = 2) -> Both:
+    """Draw a run's whole history, told to both, with more signs or fewer."""
+    messages = draw(st.integers(1, 24))
+    both = Both.of(plan_of(messages, draw(st.integers(1, min(messages, 4)))))
+    sends = list(both.plan.sends())
+    to_send = iter(sends[: draw(st.integers(0, len(sends)))])
+    handed: list[Span] = []
+    others = ["send", "send", "come", "come", "word"] * 2
+    kinds = ["sign"] * signs_among_nine + others[: 9 - signs_among_nine]
+    for _ in range(draw(st.integers(0, 20))):
+        both.now_ns += draw(st.integers(0, 6))
+        kind = draw(st.sampled_from(kinds))
+        if kind == "send":
+            for send in itertools.islice(to_send, 1):
+                both.attempt(send.span, send.cycle)
+                handed.append(send.span)
+        elif kind == "word" and handed:
+            both.hand_over(
+                draw(parts(draw(st.sampled_from(handed)))),
+                draw(st.sampled_from(Handover)),
+            )
+        elif kind == "come":
+            draw(arrivals(messages))(both)
+        elif kind == "sign":
+            draw(signs())(both)
+    both.now_ns += draw(st.integers(0, 2 * LOST_NS))
+    return both
+
+
+@st.composite
+def parts(draw: st.DrawFn, span: Span) -> Span:
+    """Draw a part of a span."""
+    first = draw(st.integers(span.first, span.end - 1))
+    return Span(first=first, count=draw(st.integers(1, span.end - first)))
+
+
+@thorough
+@given(histories())
+def test_every_count_is_the_oracle_s(both: Both) -> None:
+    """Whatever happens in whatever order, each count of each cycle is right."""
+    for name, result in both.results().items():
+        expected = [both.oracle.counts(name, n) for n in range(both.plan.cycles)]
+
+        assert expected == [cycle.counts for cycle in result.cycles]
+
+
+@thorough
+@given(histories(signs_among_nine=5))
+def test_every_state_is_the_oracle_s(both: Both) -> None:
+    """Whatever happens in whatever order, each cycle ends in the state of the model."""
+    for name, result in both.results().items():
+        expected = [
+            both.oracle.state(name, n, both.now_ns) for n in range(both.plan.cycles)
+        ]
+
+        assert expected == [cycle.state for cycle in result.cycles]
+
+
+@thorough
+@given(histories())
+def test_every_account_adds_up(both: Both) -> None:
+    """Both sums hold in each cycle and over all, and no raw arrival is left out."""
+    for name, result in both.results().items():
+        counts = result.counts
+        unique = counts.good + counts.after_deadline
+
+        assert all(cycle.counts.balanced() for cycle in result.cycles)
+        assert counts.balanced()
+        assert result.valid.balanced()
+        assert both.raw[name] == (
+            unique + counts.duplicates + counts.corrupt + counts.unexplained
+        )
+
+
+@thorough
+@given(histories())
+def test_totals_are_sums_over_cycles(both: Both) -> None:
+    """A consumer's counts are its cycles', the valid ones those of PASS and LOSS."""
+    for name, result in both.results().items():
+        seen = both.oracle.seen[name]
+        beside = Counts(unexplained=seen.unexplained, other_runs=seen.other_runs)
+        valid = [c.counts for c in result.cycles if c.state in COUNTED]
+
+        assert total([c.counts for c in result.cycles]) + beside == result.counts
+        assert total(valid) == result.valid
+
+
+@thorough
+@given(histories())
+def test_gaps_are_exactly_what_was_lost(both: Both) -> None:
+    """The gaps hold each lost number once, as the fewest spans there can be."""
+    for name, result in both.results().items():
+        for cycle in result.cycles:
+            numbers = [n for gap in cycle.gaps for n in range(gap.first, gap.end)]
+
+            assert sorted(both.oracle.gaps(name, cycle.index)) == numbers
+            assert cycle.counts.lost == len(numbers)
+        counted = [c.index for c in result.cycles if c.state in COUNTED]
+        lost = sorted(n for c in counted for n in both.oracle.gaps(name, c))
+        gaps = result.gaps
+
+        assert lost == [n for gap in gaps for n in range(gap.first, gap.end)]
+        assert all(a.end < b.first for a, b in itertools.pairwise(gaps))
+
+
+@thorough
+@given(histories())
+def test_latencies_are_those_of_first_intact_arrivals(both: Both) -> None:
+    """The histogram has each message that came intact, with its first latency."""
+    for name, result in both.results().items():
+        expected = Histogram()
+        expected.add(both.oracle.seen[name].latencies)
+
+        assert expected == result.latency
+        assert both.ledger.received(name) == result.latency.count
+
+
+@thorough
+@given(histories())
+def test_what_is_told_on_the_way(both: Both) -> None:
+    """Attempted, pending and complete say at any time what the oracle would."""
+    handed = both.oracle.handed
+    may_come = {n for n, word in handed.items() if word != "rejected"}
+
+    assert len(handed) == both.ledger.attempted
+    assert ("pending" in handed.values()) == both.ledger.pending()
+    for name in NAMES:
+        come = set(both.oracle.seen[name].first_ns)
+
+        assert (may_come <= come) == both.ledger.complete(name)
+
+
+@thorough
+@given(histories(signs_among_nine=0))
+def test_a_consumer_without_a_sign_is_judged_by_its_messages(both: Both) -> None:
+    """Without absences and faults a started cycle is never INVALID or MISSED."""
+    for result in both.results().values():
+        states = {c.state for c in result.cycles if c.counts.attempted}
+
+        assert states <= {State.PASS, State.LOSS, State.INCONCLUSIVE}
+
+
+@thorough
+@given(histories())
+def test_judging_changes_nothing(both: Both) -> None:
+    """Asking for results twice gives the same, and later ones the same counts."""
+    before, again = both.results(), both.results()
+    both.now_ns += 100 * LOST_NS
+    later = both.results()
+
+    assert before == again
+    for name, result in before.items():
+        kept = [replace(c, state=State.PASS, reason="") for c in result.cycles]
+        kept_later = [
+            replace(c, state=State.PASS, reason="") for c in later[name].cycles
+        ]
+
+        assert kept == kept_later
