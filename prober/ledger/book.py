@@ -146,10 +146,15 @@ class Ledger:
         account.heard_ns = max(account.heard_ns, at_ns)
 
     def leave(self, consumer: str, at_ns: int, reason: str) -> None:
-        """Note that a consumer sees nothing from now on."""
+        """Note that a consumer sees nothing from now on.
+
+        Nor can it be told what it saw since it last heard anything: a peer that hangs
+        is noticed late.
+        """
         account = self._accounts[consumer]
         if account.away_since is None:
-            account.away_since = (at_ns, reason)
+            since_ns = min(at_ns, account.heard_ns + 1 if account.heard_ns else at_ns)
+            account.away_since = (since_ns, reason)
 
     def attach(self, consumer: str, at_ns: int) -> None:
         """Note that a consumer sees everything from now on."""
@@ -196,36 +201,64 @@ class Ledger:
         """Tell whether a writer still owes its word on some messages."""
         return bool(np.any(self._handed == _Handed.PENDING))
 
-    def results(self, transports: dict[str, str], now_ns: int) -> list[ConsumerResult]:
-        """Judge every cycle as of now, and return each consumer's account."""
-        intake = self._intake()
+    def final(self, cycle: int, now_ns: int) -> bool:
+        """Tell whether nothing can change a cycle any more, for any consumer.
+
+        Everything sent of it has arrived everywhere, or its last deadline has passed.
+        """
+        span = self._plan.span_of(cycle)
+        handed = self._handed[span.first : span.end]
+        if np.any(handed == _Handed.NOT_YET):
+            return False
+        if now_ns > int(self._last_sent_ns[cycle]) + self._deadlines.lost_after_ns:
+            return True
+        return all(
+            np.all(account.tally.fates[span.first : span.end] >= Fate.LATE)
+            for account in self._accounts.values()
+        )
+
+    def judge(self, cycle: int, now_ns: int) -> dict[str, CycleResult]:
+        """Judge one cycle as of now, for each consumer."""
+        span = self._plan.span_of(cycle)
+        intake = self._intake(span)
+        return {
+            name: self._judge(name, cycle, span, intake, now_ns)
+            for name in self._accounts
+        }
+
+    def results(
+        self, transports: dict[str, str], now_ns: int, cycles: int | None = None
+    ) -> list[ConsumerResult]:
+        """Judge every cycle as of now, and return each consumer's account.
+
+        `cycles` is how many were to be sent, of those planned; None for all.
+        """
+        scheduled = range(self._plan.cycles if cycles is None else cycles)
+        judged = [self.judge(cycle, now_ns) for cycle in scheduled]
         return [
-            self._result(name, transports[name], intake, now_ns)
+            self._result(name, transports[name], tuple(each[name] for each in judged))
             for name in self._accounts
         ]
 
-    def _intake(self) -> _Intake:
-        """Return what the pipeline took in.
+    def _intake(self, span: Span) -> _Intake:
+        """Return what the pipeline took in of a span.
 
         What any consumer has seen was taken in, whatever the writer knows of it.
         """
-        seen = np.zeros(self._plan.messages, dtype=np.bool_)
+        here = slice(span.first, span.end)
+        handed = self._handed[here]
+        seen = np.zeros(span.count, dtype=np.bool_)
         for account in self._accounts.values():
-            seen |= account.tally.fates != Fate.UNSEEN
-        open_ = (self._handed == _Handed.PENDING) | (self._handed == _Handed.AMBIGUOUS)
+            seen |= account.tally.fates[here] != Fate.UNSEEN
+        open_ = (handed == _Handed.PENDING) | (handed == _Handed.AMBIGUOUS)
         return _Intake(
-            accepted=(self._handed == _Handed.ACCEPTED) | seen,
-            ambiguous=open_ & ~seen,
+            accepted=(handed == _Handed.ACCEPTED) | seen, ambiguous=open_ & ~seen
         )
 
     def _result(
-        self, name: str, transport: str, intake: _Intake, now_ns: int
+        self, name: str, transport: str, cycles: tuple[CycleResult, ...]
     ) -> ConsumerResult:
         tally = self._accounts[name].tally
-        cycles = tuple(
-            self._judge(name, cycle, intake, now_ns)
-            for cycle in range(self._plan.cycles)
-        )
         counted = [cycle for cycle in cycles if cycle.state in _COUNTED]
         beside = Counts(unexplained=tally.unexplained, other_runs=tally.other_runs)
         return ConsumerResult(
@@ -239,14 +272,12 @@ class Ledger:
         )
 
     def _judge(
-        self, name: str, cycle: int, intake: _Intake, now_ns: int
+        self, name: str, cycle: int, span: Span, intake: _Intake, now_ns: int
     ) -> CycleResult:
-        span = self._plan.span_of(cycle)
-        here = slice(span.first, span.end)
-        counts = self._count(name, cycle, intake)
+        counts = self._count(name, cycle, span, intake)
         state, reason = judge(self._finding(name, cycle, counts, now_ns))
-        fates = self._accounts[name].tally.fates[here]
-        lost = intake.accepted[here] & np.isin(fates, _LOST)
+        fates = self._accounts[name].tally.fates[span.first : span.end]
+        lost = intake.accepted & np.isin(fates, _LOST)
         sent = counts.attempted > 0
         return CycleResult(
             index=cycle,
@@ -260,12 +291,11 @@ class Ledger:
             gaps=spans_of(np.flatnonzero(lost) + span.first),
         )
 
-    def _count(self, name: str, cycle: int, intake: _Intake) -> Counts:
-        span = self._plan.span_of(cycle)
+    def _count(self, name: str, cycle: int, span: Span, intake: _Intake) -> Counts:
         here = slice(span.first, span.end)
         tally = self._accounts[name].tally
         handed, fates = self._handed[here], tally.fates[here]
-        accepted, ambiguous = intake.accepted[here], intake.ambiguous[here]
+        accepted, ambiguous = intake.accepted, intake.ambiguous
         by_fate = np.bincount(fates[accepted], minlength=len(Fate))
         refused = (handed == _Handed.REJECTED) & ~accepted
         after = int(by_fate[Fate.AFTER_DEADLINE])

@@ -313,7 +313,8 @@ def test_a_foreign_envelope_is_evidence() -> None:
         (-2.0, -1.0, True, True),  # over before the first send
         (-1.0, 0.0, False, True),  # back with the first send: not before it
         (0.2, 0.4, False, True),
-        (0.6, 1.0, True, True),  # when all of the first had arrived
+        (0.5, 1.0, False, True),  # with the last arrival of the first: not after it
+        (0.6, 1.0, True, True),
         (1.0, 2.2, True, False),
         (2.6, 50.0, True, True),
         (2.4, None, True, False),  # never back
@@ -340,10 +341,21 @@ def test_an_absence_until_the_deadline_spoils_a_cycle_with_losses() -> None:
     for left, state in ((9.9, State.INCONCLUSIVE), (10.1, State.LOSS)):
         run = accepted_run()
         run.arrive(range(9), 0.5)
-        run.ledger.hear("rlp", T0 + NS)
+        run.ledger.hear("rlp", T0 + round((left - 0.01) * NS))
         run.ledger.leave("rlp", T0 + round(left * NS), "cut")
 
         assert state == run.cycles()[0].state
+
+
+def test_an_absence_begins_with_the_silence_before_it() -> None:
+    """A peer that hangs is noticed late: what was not heard then is not told lost."""
+    run = accepted_run()
+    run.arrive(range(9), 0.5)
+    run.ledger.hear("rlp", T0 + NS)
+    run.ledger.leave("rlp", T0 + 40 * NS, "cut")
+    run.ledger.attach("rlp", T0 + 41 * NS)
+
+    assert (State.INCONCLUSIVE, "cut") == run.told()[0]
 
 
 def test_the_first_reason_of_an_absence_stays() -> None:
@@ -424,6 +436,31 @@ def test_a_fault_after_everything_had_arrived_spoils_nothing() -> None:
     run.fault(2.6, 9, "ours")
 
     assert [PASS, PASS] == run.told()
+
+    run.fault(2.5, 2.5, "ours")  # with it, and not after
+
+    assert (State.INVALID, "ours") == run.told()[1]
+
+
+def test_a_cycle_with_ambiguous_messages_stays_open() -> None:
+    """While some may still come the cycle is not final, and a fault of ours voids it."""
+    run = accepted_run()
+    run.hand_over(Handover.AMBIGUOUS, first=9, count=1)
+    run.arrive(range(9), 0.5)
+    run.fault(1, 1.5, "ours")
+
+    assert (State.INVALID, "ours") == run.told()[0]
+
+
+def test_the_times_of_a_cycle_are_those_of_its_first_and_last_batch() -> None:
+    """A cycle is sent from its first batch to its last; its end is the last's."""
+    run = Run(sent=0)
+    for at in (1, 2, 3):
+        run.ledger.attempt(Span(first=3 * at, count=3), 0, T0 + at * NS)
+    first, _ = run.cycles()
+
+    assert (T0 + NS, T0 + 3 * NS) == (first.first_sent_ns, first.last_sent_ns)
+    assert 9 == first.counts.attempted
 
 
 @pytest.mark.parametrize("handover", [Handover.REJECTED, Handover.AMBIGUOUS])
