@@ -10,7 +10,7 @@ import pytest
 from prober.errors import CouldNotProbe, NeverPrimed
 from prober.ledger import Deadlines
 from prober.plan import NS, Plan, Sizes
-from prober.probe import Job, Phase, Progress, probe
+from prober.probe import Controls, Job, Phase, Progress, probe
 from prober.records import Handover, Kind, RunResult, State
 from prober.stamp import Mark, Scanner
 from prober.testing import ManualClock, MemoryPipe, MemoryReader, MemoryWriter
@@ -77,8 +77,7 @@ class Bench:
                 self.open_writer,
                 {"memory": self.reader, **more},
                 self.clock,
-                stop=self.stop,
-                observer=self.observe,
+                Controls(stop=self.stop, observer=self.observe),
             )
         )
 

@@ -9,7 +9,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from prober.probe import Observer, Phase, Progress
+from prober.probe.job import Observer, Phase, Progress
 
 _PHASES = {
     Phase.PRIMING: "priming",

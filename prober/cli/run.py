@@ -331,7 +331,7 @@ async def _probe(options: Options, job: "Job") -> RunResult:
     from rich.console import Console
 
     from prober.cli.display import watching
-    from prober.probe import probe
+    from prober.probe import Controls, probe
 
     clock = SystemClock()
     console = Console(stderr=True, quiet=options.quiet)
@@ -344,8 +344,7 @@ async def _probe(options: Options, job: "Job") -> RunResult:
                 lambda report: ends.writer(clock, report),
                 ends.readers(clock, job),
                 clock,
-                stop=stop,
-                observer=observer,
+                Controls(stop=stop, observer=observer),
             )
         return replace(result, stack_drops=await ends.drops())
 

@@ -14,7 +14,8 @@ from prober.ledger import Deadlines
 from prober.pipeline.profile import PROFILES
 from prober.pipeline.stack import ReferenceStack
 from prober.plan import NS, Plan, Sizes
-from prober.probe import Job, Observer, Progress, probe
+from prober.probe import Controls, Job, Progress, probe
+from prober.probe.job import Observer
 from prober.records import Kind, RunResult, State
 
 CLOCK = SystemClock()
@@ -60,7 +61,7 @@ async def run(
         ),
         {"rlp": reader},
         CLOCK,
-        observer=observer,
+        Controls(observer=observer),
     )
 
 

@@ -7,30 +7,21 @@ task group, and ends with it.
 
 import asyncio
 import contextlib
-import enum
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from prober.clock import NS, Clock, SystemClock
 from prober.egress import Reader
 from prober.errors import CouldNotProbe, NeverPrimed, ProberError
 from prober.ingress import Report, Writer
 from prober.ingress.envelopes import Encoder
-from prober.ledger import Deadlines, Ledger
+from prober.ledger import Ledger
 from prober.plan import Plan
-from prober.records import (
-    Arrival,
-    Evidence,
-    Fault,
-    Kind,
-    PlanFacts,
-    RunResult,
-    Sign,
-)
+from prober.probe.consumer import Consumer
+from prober.probe.job import Controls, Job, Phase, Progress, unprobed
+from prober.records import Arrival, Evidence, Fault, Kind, RunResult, Sign
 from prober.stamp import Mark, Scanner
 
-PRIMERS = 10
-"""Primers in a row that have to come back: one each would not cover every path."""
 PRIMER_SECONDS = 0.11
 """Between two primers: above the agent's 100 ms, so that each travels by itself."""
 PRIME_TIMEOUT_SECONDS = 15.0
@@ -43,115 +34,6 @@ INTERRUPTED_DRAIN_SECONDS = 2.0
 RATE_TOLERANCE = 0.95
 OVERSIZE = 100_000
 """Bytes of a payload above which Loggregator's own batches get too large for it."""
-
-
-class Phase(enum.Enum):
-    """Where a probe is."""
-
-    PRIMING = "priming"
-    SENDING = "sending"
-    DRAINING = "draining"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """What one run is to do, and how it is called."""
-
-    run_id: str
-    environment: str
-    plan: Plan
-    deadlines: Deadlines
-    whole_firehose: bool
-    mode: str = "ad_hoc"
-
-    def facts(self) -> PlanFacts:
-        """Return what was asked for, as reports repeat it."""
-        plan = self.plan
-        return PlanFacts(
-            messages=plan.messages,
-            cycles=plan.cycles,
-            rate_asked=None if plan.rate is None else float(plan.rate),
-            size=str(plan.sizes),
-            kinds=plan.kinds,
-            source_id=plan.source_id,
-            whole_firehose=self.whole_firehose,
-            late_after_ns=self.deadlines.late_after_ns,
-            lost_after_ns=self.deadlines.lost_after_ns,
-        )
-
-
-def unprobed(job: Job, at_ns: int) -> RunResult:
-    """Return the result of a run in which nothing at all could be measured."""
-    return RunResult(
-        run_id=job.run_id,
-        environment=job.environment,
-        mode=job.mode,
-        started_at_ns=at_ns,
-        ended_at_ns=at_ns,
-        seed=job.plan.seed,
-        partial=False,
-        plan=job.facts(),
-        rate_achieved=None,
-        written_to=(),
-        consumers=(),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a probe is, for a display; counts of messages, times in seconds."""
-
-    phase: Phase
-    planned: int
-    sent: int
-    received: Mapping[str, int]
-    lag_seconds: Mapping[str, float]
-    """How far behind its arrivals each consumer was when it last booked one."""
-    rate: float | None
-    """Messages a second so far."""
-    seconds: float
-    seconds_left: float | None
-    """Until the last deadline, while draining."""
-
-
-Observer = Callable[[Progress], None]
-
-
-@dataclass(slots=True)
-class _Consumer:
-    """What the probe remembers of one reader."""
-
-    reader: Reader
-    primers_from: int = 0
-    """The first primer sent since the reader last subscribed."""
-    primers: set[int] = field(default_factory=set)
-    primed: bool = False
-    trailed: bool = False
-    """A trailer came, which was sent after all messages."""
-    cut: str = ""
-    """The words of the last cut, until something arrives again."""
-    lag: float = 0.0
-    """Seconds between the last arrival and its booking."""
-
-    def prime(self, numbers: list[int]) -> bool:
-        """Take in primers; tell whether that made ten in a row for the first time."""
-        self.primers.update(each for each in numbers if each >= self.primers_from)
-        if self.primed or not numbers:
-            return False
-        last = numbers[-1]
-        low = high = last
-        while low - 1 in self.primers:
-            low -= 1
-        while high + 1 in self.primers:
-            high += 1
-        self.primed = last in self.primers and high - low + 1 >= PRIMERS
-        return self.primed
-
-    def resubscribe(self, next_primer: int) -> None:
-        """Begin anew: what was primed before says nothing of a new subscription."""
-        self.primers_from = next_primer
-        self.primers.clear()
-        self.primed = False
 
 
 @dataclass(slots=True)
@@ -171,12 +53,11 @@ class _Probe:
         job: Job,
         readers: Mapping[str, Reader],
         clock: Clock,
-        stop: asyncio.Event,
-        observer: Observer,
+        controls: Controls,
     ) -> None:
-        self._job, self._clock, self._stop = job, clock, stop
-        self._observer = observer
-        self._consumers = {name: _Consumer(each) for name, each in readers.items()}
+        self._job, self._clock, self._controls = job, clock, controls
+        self._stop, self._enough = controls.stop, controls.enough
+        self._consumers = {name: Consumer(each) for name, each in readers.items()}
         self._scanner = Scanner(job.run_id, job.plan.cycle_of)
         self._encoder = Encoder(job.run_id, job.plan)
         self.ledger = Ledger(job.plan, job.deadlines, list(readers))
@@ -187,6 +68,7 @@ class _Probe:
         self._sends: list[int] = []
         """Times of the first and the last batch, in nanoseconds."""
         self._last_count = 0
+        self._cycles_begun = 0
         self._phase = Phase.PRIMING
         self._interrupted_ns = 0
 
@@ -201,6 +83,7 @@ class _Probe:
                 self.ledger.leave(name, self.started_ns, "not yet subscribed")
                 background.append(tasks.create_task(self._listen(name, consumer)))
             await self._prime(writer)
+            background.append(tasks.create_task(self._follow_cycles()))
             background.append(tasks.create_task(self._prime_again(writer)))
             await self._send(writer)
             self._enter(Phase.DRAINING)
@@ -230,7 +113,7 @@ class _Probe:
         if not any(consumer.primed for consumer in self._consumers.values()):
             raise self._never_primed(writer)
 
-    def _settle_for_less(self, name: str, consumer: _Consumer) -> None:
+    def _settle_for_less(self, name: str, consumer: Consumer) -> None:
         came, sent = len(consumer.primers), self._primers_sent - consumer.primers_from
         if came:
             self._attach(name, consumer, self._clock.now_ns())
@@ -268,8 +151,10 @@ class _Probe:
         start_ns = self._clock.now_ns()
         for send in self._job.plan.sends():
             await self._until(start_ns + send.due_ns)
-            if self._stop.is_set():
+            begins = send.cycle == self._cycles_begun
+            if self._stop.is_set() or (begins and self._enough.is_set()):
                 return
+            self._cycles_begun = send.cycle + 1
             now_ns = self._clock.now_ns()
             self.ledger.attempt(send.span, send.cycle, now_ns)
             self._sends = [*self._sends[:1], now_ns]
@@ -316,7 +201,19 @@ class _Probe:
 
     # Beside the phases.
 
-    async def _listen(self, name: str, consumer: _Consumer) -> None:
+    async def _follow_cycles(self) -> None:
+        """Tell of cycles as they become final.
+
+        Not before what had arrived by then has been booked, however far behind we are
+        allowed to be.
+        """
+        margin_ns = round(LAG_LIMIT_SECONDS * NS)
+        for cycle in range(self._job.plan.cycles):
+            while not self.ledger.final(cycle, self._clock.now_ns() - margin_ns):
+                await self._clock.sleep(POLL_SECONDS)
+            self._controls.on_cycle(self.ledger.judge(cycle, self._clock.now_ns()))
+
+    async def _listen(self, name: str, consumer: Consumer) -> None:
         """Book what a reader hands over, in its order."""
         while True:
             for item in await consumer.reader.receive():
@@ -326,7 +223,7 @@ class _Probe:
                     self._note(name, consumer, item)
             await asyncio.sleep(0)
 
-    def _book(self, name: str, consumer: _Consumer, arrival: Arrival) -> None:
+    def _book(self, name: str, consumer: Consumer, arrival: Arrival) -> None:
         raw = b"\n".join(arrival.batches)
         found = self._scanner.scan(raw, lambda: consumer.reader.contents(arrival))
         self.ledger.arrive(name, found, arrival.at_ns)
@@ -339,7 +236,7 @@ class _Probe:
         if lag > LAG_LIMIT_SECONDS:
             self._fault(arrival.at_ns, f"our reader was {lag:.1f} s behind", name)
 
-    def _note(self, name: str, consumer: _Consumer, evidence: Evidence) -> None:
+    def _note(self, name: str, consumer: Consumer, evidence: Evidence) -> None:
         match evidence.sign:
             case Sign.CUT:
                 consumer.cut = evidence.detail
@@ -356,7 +253,7 @@ class _Probe:
             case Sign.CLOSING:
                 pass  # the reader has its successor open
 
-    def _attach(self, name: str, consumer: _Consumer, at_ns: int) -> None:
+    def _attach(self, name: str, consumer: Consumer, at_ns: int) -> None:
         consumer.primed = True
         self.ledger.attach(name, at_ns)
 
@@ -385,11 +282,11 @@ class _Probe:
 
     def _enter(self, phase: Phase) -> None:
         self._phase = phase
-        self._observer(self._progress())
+        self._controls.observer(self._progress())
 
     async def _show(self) -> None:
         while True:
-            self._observer(self._progress())
+            self._controls.observer(self._progress())
             await self._clock.sleep(2 * POLL_SECONDS)
 
     def _progress(self) -> Progress:
@@ -418,7 +315,7 @@ class _Probe:
             partial=self._stop.is_set(),
             rate_achieved=achieved,
             written_to=(writer.written_to,),
-            consumers=tuple(self.ledger.results(transports, now_ns)),
+            consumers=tuple(self.ledger.results(transports, now_ns, self._planned())),
             warnings=(*self.warnings, *_warnings(self._job.plan, achieved)),
             health={
                 "loop_lag_max_seconds": self.health.loop_lag,
@@ -426,6 +323,11 @@ class _Probe:
                 "clock_step_max_seconds": self.health.clock_step,
             },
         )
+
+    def _planned(self) -> int:
+        """How many cycles were to be sent: not those beyond what was enough."""
+        enough = self._enough.is_set() and not self._stop.is_set()
+        return self._cycles_begun if enough else self._job.plan.cycles
 
     def _achieved(self) -> float | None:
         """Messages a second: those before the last batch, over the time until it."""
@@ -462,18 +364,14 @@ async def probe(
     open_writer: Callable[[Report], Writer],
     readers: Mapping[str, Reader],
     clock: Clock,
-    *,
-    stop: asyncio.Event | None = None,
-    observer: Observer = lambda _: None,
+    controls: Controls | None = None,
 ) -> RunResult:
     """Run one probe, and return everything it measured.
 
-    `readers` are the consumers, by name. Setting `stop` ends the sending and cuts the
-    wait for the tail to two seconds; the result is then partial. Raises CouldNotProbe
-    when nothing could be measured.
+    `readers` are the consumers, by name. Raises CouldNotProbe when nothing could be
+    measured.
     """
-    stop = stop or asyncio.Event()
-    run = _Probe(job, readers, clock, stop, observer)
+    run = _Probe(job, readers, clock, controls or Controls())
     with _single_error():
         async with contextlib.AsyncExitStack() as connections:
             writer = open_writer(run.ledger.hand_over)

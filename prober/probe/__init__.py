@@ -1,0 +1,11 @@
+"""One probe from end to end, over any writer and any readers.
+
+job        what one run is to do, how far it is, and who is told
+consumer   whether a reader is known to be attached
+conductor  prime, send, wait for the tail, account
+"""
+
+from prober.probe.conductor import probe
+from prober.probe.job import Controls, Job, Phase, Progress, unprobed
+
+__all__ = ["Controls", "Job", "Phase", "Progress", "probe", "unprobed"]

@@ -1,0 +1,96 @@
+"""What one run is to do, how far it is, and who is told."""
+
+import asyncio
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from prober.ledger import Deadlines
+from prober.plan import Plan
+from prober.records import CycleResult, PlanFacts, RunResult
+
+
+class Phase(enum.Enum):
+    """Where a probe is."""
+
+    PRIMING = "priming"
+    SENDING = "sending"
+    DRAINING = "draining"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What one run is to do, and how it is called."""
+
+    run_id: str
+    environment: str
+    plan: Plan
+    deadlines: Deadlines
+    whole_firehose: bool
+    mode: str = "ad_hoc"
+
+    def facts(self) -> PlanFacts:
+        """Return what was asked for, as reports repeat it."""
+        plan = self.plan
+        return PlanFacts(
+            messages=plan.messages,
+            cycles=plan.cycles,
+            rate_asked=None if plan.rate is None else float(plan.rate),
+            size=str(plan.sizes),
+            kinds=plan.kinds,
+            source_id=plan.source_id,
+            whole_firehose=self.whole_firehose,
+            late_after_ns=self.deadlines.late_after_ns,
+            lost_after_ns=self.deadlines.lost_after_ns,
+        )
+
+
+def unprobed(job: Job, at_ns: int) -> RunResult:
+    """Return the result of a run in which nothing at all could be measured."""
+    return RunResult(
+        run_id=job.run_id,
+        environment=job.environment,
+        mode=job.mode,
+        started_at_ns=at_ns,
+        ended_at_ns=at_ns,
+        seed=job.plan.seed,
+        partial=False,
+        plan=job.facts(),
+        rate_achieved=None,
+        written_to=(),
+        consumers=(),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a probe is, for a display; counts of messages, times in seconds."""
+
+    phase: Phase
+    planned: int
+    sent: int
+    received: Mapping[str, int]
+    lag_seconds: Mapping[str, float]
+    """How far behind its arrivals each consumer was when it last booked one."""
+    rate: float | None
+    """Messages a second so far."""
+    seconds: float
+    seconds_left: float | None
+    """Until the last deadline, while draining."""
+
+
+Observer = Callable[[Progress], None]
+OnCycle = Callable[[Mapping[str, CycleResult]], None]
+"""Told of each cycle, in order, when nothing can change it any more, by consumer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Controls:
+    """How a run is steered and watched from outside while it goes on."""
+
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set it, and the run sends no more and waits two seconds for the tail: partial."""
+    enough: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set it, and the run ends with the cycle that is being sent: whole."""
+    observer: Observer = lambda _: None
+    on_cycle: OnCycle = lambda _: None
