@@ -87,6 +87,13 @@ def test_a_short_window_is_a_cycle_at_least() -> None:
     assert [900, 1800, 7200, 21_600, 900] == [rule.short_s for rule in found]
 
 
+def test_just_enough_cycles_for_the_guard() -> None:
+    """A cycle of a quarter of an hour leaves the four that a page waits for."""
+    first = slo.burn_rules(30, every_s=900)[0]
+
+    assert None is slo.refusal(first, "99.9", period_s=MONTH_S, every_s=900)
+
+
 def test_budget_share() -> None:
     """The first rule fires when a fiftieth of the month's budget is spent."""
     assert Fraction(1, 50) == rule().budget_share(MONTH_S)

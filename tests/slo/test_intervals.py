@@ -38,6 +38,13 @@ def test_every_loss_counts(
     assert at_most(upper(losses, burst, confidence), upper(worse, burst, confidence))
 
 
+def test_a_small_loss_does_not_help() -> None:
+    """Beside a large unseen burst it would, beyond 99 %, by the plain quantile."""
+    without, beside = (upper(losses, 10, 0.999) for losses in ([], [1]))
+
+    assert without <= beside
+
+
 @given(LOSSES, BURSTS, BURSTS, CONFIDENCES)
 def test_worst_burst_counts(
     losses: list[int], burst: int, more: int, confidence: float

@@ -162,6 +162,14 @@ def test_several_consumers(
     assert found.reason.startswith(reason)
 
 
+def test_worst_case_is_never_the_better() -> None:
+    """What was seen in cycles that cannot tell does not dilute what was lost."""
+    found = evidence((9, PASS), (1, loss(10)), (10, SEEN))
+
+    assert (10, 1000) == found.counted == found.worst
+    assert (10, 2000) == found.best
+
+
 def test_nobody_counted() -> None:
     """Without a consumer there is no data."""
     assert "no_data" == slo.verdict([], "99.9").state
