@@ -66,8 +66,8 @@ _ELSEWHERE = 3
 damaged, which nobody can put right. A little more than a byte, so that a number wins
 which makes the check fit at the price of one."""
 _MAX_AGAINST = 6 * _BYTE
-_MAX_UNVOUCHED = 2
-"""Digits of the first check that may differ: the others vouch for the number."""
+_MAX_UNVOUCHED = 1
+"""Digits of the first check that may differ: the other three vouch for the number."""
 
 
 class Mark(enum.Enum):
@@ -299,7 +299,7 @@ class Scanner:
 
     def _against(self, token: bytes, seed: int) -> Iterator[tuple[int, int]]:
         """Yield what a token has against the numbers that it may have had."""
-        like_aid, aid = _like_aid(token), token[_MARK] in _AIDS
+        like_aid = _like_aid(token)
         for number, digits in _near(token[_SEQUENCE], token[_LOW_CHECK]):
             low = _distance(_low_check(digits[-3:]), token[_LOW_CHECK])
             if low > _MAX_UNVOUCHED:
@@ -308,10 +308,10 @@ class Scanner:
             cycle = self._cycle_of(number)
             if cycle is not None:
                 against = self._against_head(token, cycle, digits, seed)
-                yield _BYTE * (wrong + aid) + against, number
+                yield _BYTE * wrong + against, number
             if like_aid:
                 against = self._against_head(token, AID_CYCLE, digits, seed)
-                yield _BYTE * (wrong + (not aid)) + against, _AID
+                yield _BYTE * wrong + against, _AID
 
     def _against_head(self, token: bytes, cycle: int, digits: bytes, seed: int) -> int:
         renewed = bytearray(token[: _LOW.start])

@@ -48,7 +48,9 @@ def plan_of(messages: int, cycles: int, kind: Kind = Kind.LOG) -> Plan:
 
 
 DEFAULT = plan_of(10_000, 100)
-PLANS = [DEFAULT, plan_of(10_000, 1), plan_of(10**8, 7), plan_of(10**11 - 1, 1)]
+LARGEST = plan_of(10**11 - 1, 1)
+FINEST = plan_of(10**8 - 1, 10**8 - 1)
+PLANS = [DEFAULT, plan_of(10_000, 1), plan_of(10**8, 7), LARGEST, FINEST]
 all_plans = pytest.mark.parametrize(
     "plan", PLANS, ids=lambda p: f"{p.messages}/{p.cycles}"
 )
@@ -99,7 +101,7 @@ def test_any_damaged_byte_is_laid_to_the_right_message(plan: Plan) -> None:
 
 
 @all_plans
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_any_damaged_byte_of_any_message(plan: Plan, data: st.DataObject) -> None:
     """Whatever the number, the place and the byte: corrupt, and the right one."""
@@ -131,13 +133,21 @@ def test_any_damaged_byte_of_an_aid_is_not_a_message() -> None:
 
 
 def test_a_cycle_that_reads_much_like_an_aid_s_keeps_its_messages() -> None:
-    """In ten million cycles one bad digit makes no message a primer."""
-    plan = plan_of(10**8 - 10, 10**8 - 10)
-    intact = payload(stamp_of(plan, 99_999_989))
-    raw = intact.replace(b" 99999989 ", b" 99999999 ")
+    """In a hundred million cycles no bad byte makes a message of the last a primer."""
+    intact = encode(stamp_of(FINEST, 99_999_989))
+    for at in range(WIDTH):
+        for byte in BYTES + b"pz":
+            if intact[at] != byte:
+                raw = changed(intact, at, byte)
 
-    assert intact != raw
-    assert damaged(99_999_989) == scan(plan, raw)
+                assert damaged(99_999_989) == scan(FINEST, raw), (at, byte)
+
+
+def test_an_aid_whose_number_is_gone_is_still_an_aid() -> None:
+    """A primer of which nobody can tell the number is no message of nobody's."""
+    raw = encode(stamp_of(DEFAULT, 3, Mark.PRIMER)).replace(b" 00000000003 ", b"?" * 13)
+
+    assert Sightings() == scan(DEFAULT, raw)
 
 
 # Several bytes, and what is left of the share that is put right.
@@ -203,7 +213,25 @@ def test_the_low_digits_are_read_from_their_check() -> None:
 def test_a_number_that_nothing_vouches_for_is_nobody_s() -> None:
     """With number and check gone it is damaged, and nobody's rather than another's."""
     intact = payload(stamp_of(DEFAULT, 1234))
-    raw = intact[:60] + b"00000004321 00000000." + intact[WIDTH:]
+    for number in (b"00000004321", b"00000001277"):  # the latter of the same cycle
+        raw = intact[:60] + number + b" 00000000." + intact[WIDTH:]
+
+        assert damaged(None) == scan(DEFAULT, raw)
+
+
+def test_a_number_that_might_be_several_is_nobody_s() -> None:
+    """Where ten numbers explain what is left equally well, none of them is taken."""
+    raw = payload(stamp_of(LARGEST, 1234)).replace(b" 00000001234 ", b" 0?000001234 ")
+
+    assert damaged(1234) == scan(LARGEST, raw)
+    assert damaged(None) == scan(LARGEST, raw.replace(b" 01795", b" 02795"))
+
+
+def test_a_number_that_has_too_much_against_it_is_nobody_s() -> None:
+    """With number and cycle gone, no other number is made of the check that is left."""
+    intact = payload(stamp_of(DEFAULT, 1234))
+    raw = intact.replace(b" 00000001234 ", b" 00000015678 ")
+    raw = raw.replace(b" 00000012 ", b" ???????? ")
 
     assert damaged(None) == scan(DEFAULT, raw)
 
@@ -215,11 +243,12 @@ def test_a_number_that_nothing_vouches_for_is_nobody_s() -> None:
 @pytest.mark.parametrize("tail", [b"", TAIL], ids=["at the end", "in the middle"])
 def test_a_truncated_payload_is_damaged(length: int, tail: bytes) -> None:
     """A payload cut anywhere behind the run is damaged, and never another message."""
-    found = scan(DEFAULT, payload(stamp_of(DEFAULT, 1234))[:length] + tail)
+    for sequence in (1234, 9950):  # the latter of cycle 99, a little like an aid's
+        found = scan(DEFAULT, payload(stamp_of(DEFAULT, sequence))[:length] + tail)
 
-    assert [] == found.sequences
-    assert found.damaged in ([None], [1234])
-    assert length < WIDTH or [1234] == found.damaged
+        assert [] == found.sequences
+        assert found.damaged in ([None], [sequence])
+        assert length < WIDTH or [sequence] == found.damaged
 
 
 @pytest.mark.parametrize("length", [80, 81, 90, SIZE - 1])
@@ -236,8 +265,8 @@ def test_a_truncated_payload_in_base64_is_damaged(length: int) -> None:
 def test_a_damaged_character_of_base64_is_damage() -> None:
     """Each character, changed to some others, never hides the message or breaks us.
 
-    One character is six bits of two bytes: where both are digits of the number's high
-    part the message is damaged, and nobody's.
+    One character is six bits of two bytes: where both are high digits of the number,
+    or of the first check, the message is damaged, and nobody's.
     """
     intact = base64.b64encode(payload(stamp_of(DEFAULT, 1234)))
     told = Counter[str]()
@@ -252,7 +281,7 @@ def test_a_damaged_character_of_base64_is_damage() -> None:
 
                 told["right" if number == 1234 else "nobody's"] += 1
 
-    assert told["right"] >= 0.97 * told.total()
+    assert told["right"] >= 0.96 * told.total()
 
 
 # Content of the kinds whose stamp stands in a tag.
