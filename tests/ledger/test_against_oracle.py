@@ -1,6 +1,7 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -28,7 +29,7 @@ NAMES = ("rlp", "gateway")
 COUNTED = (State.PASS, State.LOSS)
 
 thorough = settings(
-    max_examples=200,
+    max_examples=120,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
@@ -36,11 +37,11 @@ thorough = settings(
 
 
 def plan_of(messages: int, cycles: int) -> Plan:
-    """Return a plan of logs, as fast as possible."""
+    """Return a plan of logs in batches of four at most, several to a cycle."""
     return Plan(
         messages=messages,
         cycles=cycles,
-        rate=None,
+        rate=Fraction(400),
         sizes=Sizes(low=100, high=100),
         kinds=(Kind.LOG,),
         source_id="probe",
