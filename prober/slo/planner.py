@@ -130,17 +130,15 @@ def plan(
         lost_after_s: Seconds until a message counts as lost.
 
     Raises:
-        UsageError: An objective or a period that cannot be.
-        ValueError: Any other figure that cannot be.
+        UsageError, ValueError: An objective, a period, another figure that cannot be.
 
     """
     if rate <= 0 or losses < 0:
         raise ValueError(f"a rate of {rate} a second with {losses} losses cannot be")
     asked = as_target(target)
     needed = partial(_needed, asked, losses, confidence)
-    early = sequential(
-        asked, worst_burst=worst_burst, cycle=cycle, confidence=confidence
-    ).messages_needed()
+    process = partial(sequential, asked, worst_burst=worst_burst, cycle=cycle)
+    early = process(confidence=confidence).messages_needed()
     return Plan(
         target=asked,
         confidence=confidence,
@@ -151,8 +149,7 @@ def plan(
         claim=_at_rate(needed(worst_burst), cycle, rate),
         early=_at_rate(early, cycle, rate),
         apart=tuple(
-            _apart(size, min(worst_burst, size), needed, every_s)
-            for size in _smaller(cycle)
+            _apart(n, min(worst_burst, n), needed, every_s) for n in _smaller(cycle)
         ),
         detection=detection(
             asked, every_s=every_s, period_days=period_days, lost_after_s=lost_after_s
