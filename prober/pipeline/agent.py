@@ -44,7 +44,7 @@ class Agent:
         self._dropped_out = Counter(name="dropped", tags={"direction": "egress", **V2})
         self._origins = Counter(name="origin_mappings", tags=V2)
         self._server = setting.server(
-            "agent", certificates.AGENT, port, {wire.INGRESS: self._methods()}
+            "the agent", certificates.AGENT, port, {wire.INGRESS: self._methods()}
         )
         self._tasks = Tasks(setting.tasks)
 

@@ -14,6 +14,8 @@ import asyncio
 import dataclasses
 import inspect
 import json
+import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -61,6 +63,7 @@ class ChildStack:
         self._options = options
         self._turn = asyncio.Lock()
         self._asked = 0
+        self._directory: Path | None = None
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
@@ -69,6 +72,7 @@ class ChildStack:
             stdout=asyncio.subprocess.PIPE,
             limit=_LINE_BYTES,
             start_new_session=True,  # Ctrl-C is ours to handle
+            env={"GRPC_VERBOSITY": "NONE", **os.environ},
         )
         try:
             await self._write(_plain(self._options))
@@ -84,13 +88,13 @@ class ChildStack:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        ended_by_itself = self._process.returncode
         await self._end()
-        if error is None and ended_by_itself is not None:
+        if error is None and self._process.returncode != 0:
             raise self._ended()
 
     def client_tls(self, server_name: str) -> Tls:
         """Return a client's certificate files, for a server of that name."""
+        assert self._directory is not None  # noqa: S101 - told on entry
         return certificates.tls(self._directory, certificates.CLIENT, server_name)
 
     async def statistics(self) -> StackStatistics:
@@ -181,6 +185,9 @@ class ChildStack:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+            if self._directory and not self._options.get("tls_dir"):
+                # The child removes it, unless it was killed.
+                shutil.rmtree(self._directory, ignore_errors=True)
 
 
 def _plain(options: StackOptions) -> dict[str, Any]:

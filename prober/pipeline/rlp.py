@@ -54,7 +54,7 @@ class Rlp:
         self._disconnects = Counter(name="log_router_disconnects")
         self._streams = 0
         self._server = setting.server(
-            "RLP", certificates.RLP, port, {wire.EGRESS: self._methods()}
+            "the RLP", certificates.RLP, port, {wire.EGRESS: self._methods()}
         )
         self._tasks = Tasks(setting.tasks)
 

@@ -174,7 +174,7 @@ class Server:
             self._port = server.add_secure_port(self.address, credentials)
         except RuntimeError as error:
             raise UsageError(
-                f"the {self._name} cannot listen on {self.address}, which is taken or"
+                f"{self._name} cannot listen on {self.address}, which is taken or"
                 " not an address of this machine: choose another port"
             ) from error
         self._server = server

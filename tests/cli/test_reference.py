@@ -1,0 +1,143 @@
+"""`prober reference` as a user meets it: a process, its output and its end."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+import yaml
+
+from prober.rpc.loggregator_v2.envelope_pb2 import EnvelopeBatch
+from prober.rpc.loggregator_v2.ingress_pb2_grpc import IngressStub
+from tests.pipeline.clients import logs
+
+COMMAND = [sys.executable, "-m", "prober", "reference"]
+
+
+@contextmanager
+def running(*options: str) -> Iterator[subprocess.Popen[str]]:
+    """The command, killed at last if it does not end by itself."""
+    with subprocess.Popen(
+        [*COMMAND, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def ready(process: subprocess.Popen[str]) -> dict[str, dict[str, dict[str, str]]]:
+    """The environment that it tells as one line."""
+    assert process.stdout is not None
+    document = json.loads(process.stdout.readline())
+    environment: dict[str, dict[str, dict[str, str]]]
+    environment = document["environments"]["reference"]
+    return environment
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_until_it_is_interrupted(number: signal.Signals) -> None:
+    """One line of JSON is all that a client needs; a signal ends it with 0."""
+    with running("--json") as process:
+        environment = ready(process)
+        end = environment["ingress"]["agent"]
+        files = ("ca_file", "key_file", "cert_file")
+        ca, key, certificate = (Path(end[file]).read_bytes() for file in files)
+        credentials = grpc.ssl_channel_credentials(ca, key, certificate)
+        name = [("grpc.ssl_target_name_override", end["server_name"])]
+        with grpc.secure_channel(end["address"], credentials, name) as channel:
+            IngressStub(channel).Send(EnvelopeBatch(batch=logs([1])), timeout=10)
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=10)
+
+    assert (process.returncode, output, errors) == (0, "", "")
+    assert not Path(end["ca_file"]).exists()
+
+
+def test_its_text_says_how_to_probe_it_and_holds_the_same_as_yaml() -> None:
+    """A person reads addresses, a command to copy, and what goes into prober.yaml."""
+    with running("--routers", "2") as process:
+        assert process.stdout is not None
+        text = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        text += process.stdout.read()
+
+    start = text.index("environments:")
+    environment = yaml.safe_load(text[start:])["environments"]["reference"]
+    agent = environment["ingress"]["agent"]["address"]
+    rlp = environment["consumers"]["rlp"]["rlp"]
+    assert rlp["server_name"] == "reverselogproxy"
+    assert f"prober run --agent {agent} --rlp {rlp['address']} --tls-dir" in text
+    assert "router 2" in text
+
+
+def test_a_tls_directory_is_kept_and_reused(tmp_path: Path) -> None:
+    """Clients keep their certificates from one run to the next."""
+    directory = tmp_path / "tls"
+    authorities = []
+    for _ in range(2):
+        with running("--json", "--tls-dir", str(directory)) as process:
+            end = ready(process)["ingress"]["agent"]
+            process.terminate()
+            process.communicate(timeout=10)
+        assert end["ca_file"] == str(directory / "ca.crt")
+        authorities.append((directory / "ca.crt").read_bytes())
+
+    assert authorities[0] == authorities[1]
+
+
+def test_ports_and_sizes_are_as_asked() -> None:
+    """The chosen address is the one that is told."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with running("--json", "--agent-port", str(port), "--agent-buffer", "5") as process:
+        address = ready(process)["ingress"]["agent"]["address"]
+        process.terminate()
+        process.communicate(timeout=10)
+
+    assert address == f"127.0.0.1:{port}"
+
+
+def test_a_taken_port_is_one_sentence_and_exit_2() -> None:
+    """No traceback, and what to do."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [*COMMAND, "--rlp-port", str(port)],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == (
+        f"prober: the RLP cannot listen on 127.0.0.1:{port}, which is taken or not an"
+        " address of this machine: choose another port\n"
+    )
+
+
+def test_certificates_of_others_are_refused(tmp_path: Path) -> None:
+    """One sentence and exit 2 for a directory that is not ours."""
+    (tmp_path / "ca.crt").write_text("none")
+    done = subprocess.run(
+        [*COMMAND, "--tls-dir", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert "ca.crt is not a certificate in PEM form" in done.stderr
+    assert done.stderr.count("\n") == 1
