@@ -65,7 +65,7 @@ _ELSEWHERE = 3
 """A second check that does not fit, whatever in it: the time or the content may be
 damaged, which nobody can put right. A little more than a byte, so that a number wins
 which makes the check fit at the price of one."""
-_MAX_AGAINST = 6 * _BYTE
+_MAX_AGAINST = 5 * _BYTE
 _MAX_UNVOUCHED = 1
 """Digits of the first check that may differ: the other three vouch for the number."""
 
@@ -92,8 +92,6 @@ _TAGGED = frozenset({b"c", b"g", b"t", b"e"})
 _AIDS = frozenset({b"p", b"z"})
 AID_CYCLE = 99_999_999
 """The cycle of primers and trailers, which belong to none."""
-_AID = -1
-"""Stands for the sequence number of a damaged primer or trailer."""
 _BASE64 = (string.ascii_letters + string.digits + "+/").encode()
 _READABLE = bytes(byte if byte in _BASE64 else ord("/") for byte in range(256))
 """Translates what is not base64 into a character that no payload of ours has in it:
@@ -274,15 +272,14 @@ class Scanner:
         sequence = self._nearest(token, survives)
         if sequence is None and (_like_aid(token) or not self._marked(token)):
             return  # nothing depends on an aid, and a run's name alone is no stamp
-        if sequence != _AID:
-            found.damaged.append(sequence)
+        found.damaged.append(sequence)
 
     def _marked(self, token: bytes) -> bool:
         anchor = MARKER + self._run
         return _distance(token[: len(anchor)], anchor) <= _MAX_RUN_DAMAGE
 
     def _nearest(self, token: bytes, survives: bytes) -> int | None:
-        """Return the sequence number that a damaged token had, `_AID` for an aid's.
+        """Return the sequence number that a damaged token had, if it can be told.
 
         The fields vouch for each other. For every number near the one read it is asked
         what the token then has against it; the least wins, if it is little, and alone.
@@ -299,19 +296,13 @@ class Scanner:
 
     def _against(self, token: bytes, seed: int) -> Iterator[tuple[int, int]]:
         """Yield what a token has against the numbers that it may have had."""
-        like_aid = _like_aid(token)
         for number, digits in _near(token[_SEQUENCE], token[_LOW_CHECK]):
             low = _distance(_low_check(digits[-3:]), token[_LOW_CHECK])
-            if low > _MAX_UNVOUCHED:
-                continue
-            wrong = low + _distance(digits, token[_SEQUENCE])
             cycle = self._cycle_of(number)
-            if cycle is not None:
-                against = self._against_head(token, cycle, digits, seed)
-                yield _BYTE * wrong + against, number
-            if like_aid:
-                against = self._against_head(token, AID_CYCLE, digits, seed)
-                yield _BYTE * wrong + against, _AID
+            if low <= _MAX_UNVOUCHED and cycle is not None:
+                wrong = low + _distance(digits, token[_SEQUENCE])
+                head = self._against_head(token, cycle, digits, seed)
+                yield _BYTE * wrong + head, number
 
     def _against_head(self, token: bytes, cycle: int, digits: bytes, seed: int) -> int:
         renewed = bytearray(token[: _LOW.start])
