@@ -22,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack
 
-from prober.errors import InternalError, UsageError
+from prober.errors import CouldNotProbe, UsageError
 from prober.pipeline import certificates
 from prober.pipeline.buffers import Track
 from prober.pipeline.profile import Profile
@@ -51,7 +51,7 @@ class StackOptions(TypedDict, total=False):
 class ChildStack:
     """A `ReferenceStack` in a child process, with the same face; questions are awaited.
 
-    Raises UsageError on entry as that one does, and InternalError when the process has
+    Raises UsageError on entry as that one does, and CouldNotProbe when the process has
     ended by itself: its standard error tells why.
     """
 
@@ -167,8 +167,8 @@ class ChildStack:
         message: Mapping[str, Any] = json.loads(line)
         return message
 
-    def _ended(self) -> InternalError:
-        return InternalError(
+    def _ended(self) -> CouldNotProbe:
+        return CouldNotProbe(
             "the process of the reference stack ended by itself; standard error tells"
             " why: please report it"
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from prober.errors import InternalError, UsageError
+from prober.errors import CouldNotProbe, UsageError
 from prober.pipeline.child import ChildStack
 from prober.pipeline.stack import ReferenceStack
 from prober.rpc.loggregator_v2.egress_pb2 import EgressBatchRequest
@@ -80,14 +80,14 @@ async def test_a_child_refuses_as_the_stack_does() -> None:
 
 
 async def test_a_child_that_ends_by_itself_is_told() -> None:
-    """Its death is an InternalError for whoever asks, and for the block."""
+    """Its death is an CouldNotProbe for whoever asks, and for the block."""
     stack = ChildStack()
     await stack.__aenter__()
     directory = Path(stack.client_tls("metron").ca_file).parent
     stack._process.kill()
-    with pytest.raises(InternalError, match="ended by itself"):
+    with pytest.raises(CouldNotProbe, match="ended by itself"):
         await stack.drops()
-    with pytest.raises(InternalError, match="ended by itself"):
+    with pytest.raises(CouldNotProbe, match="ended by itself"):
         await stack.__aexit__(None, None, None)
 
     assert not directory.exists()
