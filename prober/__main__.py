@@ -22,25 +22,32 @@ def _run() -> int:
 
     try:
         code = cli.main(prog_name="prober", standalone_mode=False)
-    except ProberError as error:
-        return _tell(str(error), error.exit_code)
-    except click.UsageError as error:
-        command = error.ctx.command_path if error.ctx else "prober"
-        sentence = f"{error.format_message()}\nTry '{command} --help'."
-        return _tell(sentence, error.exit_code)
-    except click.ClickException as error:
-        return _tell(error.format_message(), error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        return _tell("interrupted, nothing was written", EXIT_INTERRUPTED)
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (Exception, KeyboardInterrupt) as error:
+        if os.environ.get("PROBER_TRACEBACK"):
+            raise
+        sentence, code = _explain(error)
+        print(f"prober: {sentence}", file=sys.stderr)  # noqa: T201
     return code if isinstance(code, int) else 0
 
 
-def _tell(sentence: str, code: int) -> int:
-    print(f"prober: {sentence}", file=sys.stderr)  # noqa: T201
-    return code
+def _explain(error: BaseException) -> tuple[str, int]:
+    """Return what to tell of an error, and what to leave with."""
+    match error:
+        case ProberError():
+            return str(error), error.exit_code
+        case click.UsageError():
+            command = error.ctx.command_path if error.ctx else "prober"
+            return f"{error.format_message()}\nTry '{command} --help'.", error.exit_code
+        case click.ClickException():
+            return error.format_message(), error.exit_code
+        case KeyboardInterrupt() | click.Abort():
+            return "interrupted, nothing was written", EXIT_INTERRUPTED
+    fault = f"a fault of ours: {type(error).__name__}: {error}"
+    hint = "PROBER_TRACEBACK=1 shows where; please report it"
+    return f"{fault}\n{hint}", ProberError.exit_code
 
 
 if __name__ == "__main__":

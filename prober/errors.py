@@ -1,12 +1,14 @@
 """What can go wrong, as one tree; each error is a sentence and an exit code.
 
-    ProberError                1
+    ProberError                4
     ├── UsageError             2   an option, a file or a plan that cannot be
     ├── CouldNotProbe          4   nothing at all was measured
     │   ├── ConnectError       4   nobody answers, or the handshake failed
     │   ├── RefusedError       4   the peer answered, and refused
     │   └── NeverPrimed        4   the writer writes, the reader sees nothing
-    └── InternalError          1   a fault of ours: please report it
+    └── InternalError          4   a fault of ours: please report it
+
+1 is kept for an objective that was violated: no error may look like that.
 
 Foreign errors are mapped where they are met. A sentence says what was wrong, where,
 and what to do.
@@ -16,7 +18,7 @@ and what to do.
 class ProberError(Exception):
     """The root: whoever catches it prints its sentence and leaves with its code."""
 
-    exit_code = 1
+    exit_code = 4
 
 
 class UsageError(ProberError):
@@ -27,8 +29,6 @@ class UsageError(ProberError):
 
 class CouldNotProbe(ProberError):  # noqa: N818 - the word people know from the verdict
     """Nothing was measured, so nothing can be said about the pipeline."""
-
-    exit_code = 4
 
 
 class ConnectError(CouldNotProbe):
@@ -44,4 +44,4 @@ class NeverPrimed(CouldNotProbe):
 
 
 class InternalError(ProberError):
-    """A broken invariant of our own."""
+    """What should not have been possible, was: the fault is ours."""

@@ -103,7 +103,7 @@ class MemoryPipe:
         self._readers: list[MemoryReader] = []
 
     def writer(self, report: Callable[[Outcome], None]) -> "MemoryWriter":
-        """Return a writer into the pipe; each span is accepted when it is flushed."""
+        """Return a writer into the pipe; each span is accepted as it is written."""
         return MemoryWriter(self, report)
 
     def reader(self) -> "MemoryReader":
@@ -144,12 +144,15 @@ class MemoryWriter:
         if span is not None:
             reason = "" if self.handover is Handover.ACCEPTED else "told to"
             outcome = Outcome(span=span, handover=self.handover, reason=reason)
-            self._owed.append(outcome)
+            if self.handover is Handover.AMBIGUOUS:
+                self._owed.append(outcome)
+            else:
+                self._report(outcome)
         if self.handover is not Handover.REJECTED:
             self._pipe.carry(raw)
 
     async def flush(self, seconds: float) -> None:
-        """Report on all that was written."""
+        """Report on what nobody knows."""
         del seconds
         owed, self._owed = self._owed, []
         for outcome in owed:

@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 
 import pytest
@@ -11,7 +11,7 @@ from prober.errors import CouldNotProbe, NeverPrimed
 from prober.ledger import Deadlines
 from prober.plan import NS, Plan, Sizes
 from prober.probe import Controls, Job, Phase, Progress, probe
-from prober.records import Handover, Kind, RunResult, State
+from prober.records import CycleResult, Handover, Kind, RunResult, State
 from prober.stamp import Mark, Scanner
 from prober.testing import ManualClock, MemoryPipe, MemoryReader, MemoryWriter
 
@@ -51,6 +51,9 @@ class Bench:
         self.reader = self.pipe.reader()
         self.writer: MemoryWriter
         self.stop = asyncio.Event()
+        self.enough = asyncio.Event()
+        self.cycles: list[Mapping[str, CycleResult]] = []
+        self.fail_at: int | None = None
         self.phases: list[Phase] = []
         self.at_message: dict[int, Callable[[], None]] = {}
         self._scanner = Scanner(RUN, self.job.plan.cycle_of)
@@ -67,6 +70,8 @@ class Bench:
         return self.writer
 
     def observe(self, progress: Progress) -> None:
+        if self.fail_at is not None and progress.sent >= self.fail_at:
+            raise RuntimeError("our own")
         if not self.phases or self.phases[-1] is not progress.phase:
             self.phases.append(progress.phase)
 
@@ -77,7 +82,12 @@ class Bench:
                 self.open_writer,
                 {"memory": self.reader, **more},
                 self.clock,
-                Controls(stop=self.stop, observer=self.observe),
+                Controls(
+                    stop=self.stop,
+                    enough=self.enough,
+                    observer=self.observe,
+                    on_cycle=self.cycles.append,
+                ),
             )
         )
 
@@ -244,6 +254,50 @@ async def test_lossy_pipe_is_measured_all_the_same() -> None:
     assert 100 == result.consumers[0].counts.accepted
     assert result.consumers[0].counts.lost > 20
     assert "primers came back before the start" in result.warnings[0]
+
+
+async def test_own_error_keeps_the_result_and_voids_it() -> None:
+    """When the prober itself fails, what was measured is told, and blames nobody."""
+    bench = Bench(drop=[7])
+    bench.fail_at = 60
+
+    result = await bench.run()
+
+    told = {cycle.state for cycle in result.consumers[0].cycles[:6]}
+    assert {State.INVALID} == told
+    assert result.warnings[0].startswith("a fault of ours: RuntimeError")
+
+
+async def test_enough_ends_with_the_cycle_that_is_sent() -> None:
+    """When enough is known, the open cycle is finished and no other was planned."""
+    bench = Bench()
+    bench.at_message[42] = bench.enough.set
+
+    result = await bench.run()
+
+    assert [State.PASS] * 5 == states(result)
+    assert not result.partial
+
+
+async def test_time_limit_ends_with_the_cycle_that_is_sent() -> None:
+    """No cycle is begun after the time that sending may take."""
+    bench = Bench()
+    bench.job = dataclasses.replace(bench.job, max_send_ns=NS // 4)
+
+    result = await bench.run()
+
+    assert [State.PASS] * 3 == states(result)
+
+
+async def test_cycles_are_told_in_order_once_they_are_final() -> None:
+    """Whoever follows a run hears of each cycle once, as it was judged in the end."""
+    bench = Bench(drop=[42], messages=3000, cycles=30)
+
+    result = await bench.run()
+
+    told = [cycle["memory"] for cycle in bench.cycles]
+    assert len(told) > 15
+    assert list(result.consumers[0].cycles[: len(told)]) == told
 
 
 async def test_own_lag_voids_cycles() -> None:

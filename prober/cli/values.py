@@ -1,23 +1,16 @@
 """How values are written on the command line, and what each is taken for."""
 
-import re
 from decimal import Decimal
 from fractions import Fraction
 
 import rich_click as click
 
-from prober import slo
-from prober.clock import NS
+from prober import slo, units
 from prober.errors import UsageError
 from prober.plan import Sizes
 from prober.records import Kind
 
 MIX = "mix"
-_UNITS_NS = {"ms": NS // 1000, "s": NS, "m": 60 * NS, "h": 3600 * NS, "d": 86400 * NS}
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-_RATE = re.compile(r"(\d+(?:\.\d+)?)(?:/s)?")
-_ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\s/]+):(\d{1,5})")
 
 
 class Count(click.ParamType[int]):
@@ -39,6 +32,23 @@ class Count(click.ParamType[int]):
         return int(text)
 
 
+class WorstBurst(Count):
+    """The most messages that one drop can cost; converts to None for `auto`."""
+
+    name = "N|auto"
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Read a whole number, or `auto`: one lap of a router's ring."""
+        if value == "auto":
+            return slo.auto_worst_burst()
+        return super().convert(value, param, ctx)
+
+
 class Rate(click.ParamType[Fraction | None]):
     """Messages a second, or `max`; converts to a Fraction, or None for `max`."""
 
@@ -50,12 +60,12 @@ class Rate(click.ParamType[Fraction | None]):
         """Read `2000`, `2000/s`, `0.5/s` or `max`."""
         if not isinstance(value, str) or value == "max":
             return None
-        form = _RATE.fullmatch(value)
-        if form is None or Fraction(form[1]) <= 0:
+        rate = units.parse_rate(value)
+        if rate is None:
             self.fail(
                 f"{value!r} is not a rate: write 2000/s, 0.5/s or max", param, ctx
             )
-        return Fraction(form[1])
+        return rate
 
 
 class Duration(click.ParamType[int]):
@@ -69,13 +79,12 @@ class Duration(click.ParamType[int]):
         """Read `500ms`, `10s`, `1m30s`."""
         if isinstance(value, int):
             return value
-        text = str(value)
-        if _DURATION.fullmatch(text) is None:
+        duration = units.parse_duration(str(value))
+        if duration is None:
             self.fail(
-                f"{text!r} is not a duration: write 500ms, 10s or 1m30s", param, ctx
+                f"{value!r} is not a duration: write 500ms, 10s or 1m30s", param, ctx
             )
-        parts = _PART.findall(text)
-        return round(sum(Fraction(number) * _UNITS_NS[unit] for number, unit in parts))
+        return duration
 
 
 class Size(click.ParamType[Sizes]):
@@ -89,10 +98,10 @@ class Size(click.ParamType[Sizes]):
         """Read `100` or `100-2000`."""
         if isinstance(value, Sizes):
             return value
-        low, _, high = str(value).partition("-")
-        if not (low.isdecimal() and (high.isdecimal() or not high)):
+        sizes = units.parse_size(str(value))
+        if sizes is None:
             self.fail(f"{value!r} is not a size: write 100 or 100-2000", param, ctx)
-        return Sizes(low=int(low), high=int(high or low))
+        return sizes
 
 
 class Target(click.ParamType[Decimal]):
@@ -119,10 +128,10 @@ class Address(click.ParamType[str]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> str:
         """Read `127.0.0.1:3458`, `name:3458` or `[::1]:3458`."""
-        form = _ADDRESS.fullmatch(str(value))
-        if form is None or not 0 < int(form[2]) < 1 << 16:
+        address = units.parse_address(str(value))
+        if address is None:
             self.fail(f"{value!r} is not HOST:PORT, as 127.0.0.1:3458 is", param, ctx)
-        return str(value)
+        return address
 
 
 def kinds(names: tuple[str, ...]) -> tuple[Kind, ...]:

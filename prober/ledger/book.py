@@ -208,7 +208,7 @@ class Ledger:
         """
         span = self._plan.span_of(cycle)
         handed = self._handed[span.first : span.end]
-        if np.any(handed == _Handed.NOT_YET):
+        if np.any(handed == _Handed.NOT_YET) or self._owed(span):
             return False
         if now_ns > int(self._last_sent_ns[cycle]) + self._deadlines.lost_after_ns:
             return True
@@ -216,6 +216,11 @@ class Ledger:
             np.all(account.tally.fates[span.first : span.end] >= Fate.LATE)
             for account in self._accounts.values()
         )
+
+    def _owed(self, span: Span) -> bool:
+        """Tell whether a writer still owes its word on messages that nobody saw."""
+        pending = self._handed[span.first : span.end] == _Handed.PENDING
+        return bool(np.any(pending & self._intake(span).ambiguous))
 
     def judge(self, cycle: int, now_ns: int) -> dict[str, CycleResult]:
         """Judge one cycle as of now, for each consumer."""

@@ -151,8 +151,7 @@ class _Probe:
         start_ns = self._clock.now_ns()
         for send in self._job.plan.sends():
             await self._until(start_ns + send.due_ns)
-            begins = send.cycle == self._cycles_begun
-            if self._stop.is_set() or (begins and self._enough.is_set()):
+            if self._stop.is_set() or self._ends_before(send.cycle, start_ns):
                 return
             self._cycles_begun = send.cycle + 1
             now_ns = self._clock.now_ns()
@@ -161,6 +160,15 @@ class _Probe:
             self._last_count = send.span.count
             raw = self._encoder.messages(send.span, send.cycle, now_ns)
             await writer.write(raw, send.span)
+
+    def _ends_before(self, cycle: int, start_ns: int) -> bool:
+        """Tell whether a cycle is not to be begun, as enough is known or time is up."""
+        if cycle < self._cycles_begun:
+            return False
+        limit_ns = self._job.max_send_ns
+        if limit_ns is not None and self._clock.now_ns() - start_ns >= limit_ns:
+            self._enough.set()
+        return self._enough.is_set()
 
     async def _until(self, due_ns: int) -> None:
         """Sleep until a time, in slices short enough to notice an interruption."""
@@ -302,6 +310,12 @@ class _Probe:
             seconds_left=self._tail_seconds() if draining else None,
         )
 
+    def blame(self, error: BaseException) -> None:
+        """Void everything, for an error that should not have been."""
+        words = f"a fault of ours: {type(error).__name__}: {error}"
+        self.warnings.append(words)
+        self._fault(self.started_ns, words)
+
     # The result.
 
     def result(self, writer: Writer) -> RunResult:
@@ -372,7 +386,7 @@ async def probe(
     measured.
     """
     run = _Probe(job, readers, clock, controls or Controls())
-    with _single_error():
+    with _single_error(run):
         async with contextlib.AsyncExitStack() as connections:
             writer = open_writer(run.ledger.hand_over)
             await connections.enter_async_context(writer)
@@ -383,15 +397,23 @@ async def probe(
 
 
 @contextlib.contextmanager
-def _single_error() -> Iterator[None]:
-    """Raise an error of ours by itself, out of the groups that tasks wrap it in."""
+def _single_error(run: _Probe) -> Iterator[None]:
+    """Raise an error of ours by itself, out of the groups that tasks wrap it in.
+
+    Any other is a fault in the prober: what was measured is kept, and all of it void.
+    """
     try:
         yield
-    except BaseExceptionGroup as group:
-        ours, others = group.split(ProberError)
-        if ours is None or others is not None:
+    except Exception as error:
+        found = _leaf(error)
+        if isinstance(found, ProberError):
+            raise found from None
+        if not run.ledger.attempted:
             raise
-        error: BaseException = ours
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        raise error from None
+        run.blame(found)
+
+
+def _leaf(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

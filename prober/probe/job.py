@@ -27,6 +27,8 @@ class Job:
     plan: Plan
     deadlines: Deadlines
     whole_firehose: bool
+    max_send_ns: int | None = None
+    """Begin no cycle after so long, as if no more had been planned; None: no limit."""
     mode: str = "ad_hoc"
 
     def facts(self) -> PlanFacts:

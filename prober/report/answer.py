@@ -64,11 +64,13 @@ def _promise(report: Report) -> list[str]:
         return []
     basis = f"if one drop can cost {claim.worst_burst:,} messages"
     supports = f"this {_supports(claim)}"
+    if report.early:
+        return [claim.reason]
     if target is None:
         return [f"AS A PROMISE {supports} {basis}."]
     if claim.state == "disproved":
-        lower = slo.format_loss(Fraction(claim.lower95))
-        allowed = slo.format_loss(1 - Fraction(target))
+        lower = slo.format_loss(claim.lower95, up=False)
+        allowed = slo.format_target(1 - target)
         favourable = f"even the favourable end, {lower} lost, exceeds {allowed}"
         return [f"DISPROVED as a promise: {favourable}."]
     if claim.state == "proved":

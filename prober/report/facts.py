@@ -3,7 +3,9 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
+from prober import slo
 from prober.clock import NS
 from prober.records import BufferDrops, State
 from prober.report.model import Aside, Consumer, GapSize, Report
@@ -39,6 +41,7 @@ def facts(report: Report) -> list[Fact]:
         *_each(report, "lost in", _gaps),
         *_each(report, "beside", _beside),
         *_stack(report),
+        *_explanations(report),
         ("rate", _rate(report)),
         ("read", _read(report)),
         *_health(report),
@@ -165,6 +168,29 @@ def _stack(report: Report) -> Iterable[Fact]:
 
 def _buffer(drops: BufferDrops) -> str:
     return f"{drops.buffer} {drops.dropped:,}"
+
+
+def _explanations(report: Report) -> Iterable[Fact]:
+    """Return why the bounds are not narrower, for those who asked."""
+    for each in report.explanations:
+        found, plain = each.diagnostics, each.naive
+        where = f"{each.consumer}: " if len(report.explanations) > 1 else ""
+        figures = [
+            f"{many(each.blocks, 'block')}",
+            f"k_eff {found.k_eff:.2f} equal bursts",
+            _figure("deff", found.deff),
+            _figure("n_eff", found.n_eff),
+            _figure("ICC", found.icc),
+            f"lossy neighbours p {found.neighbours_p:.2g}",
+        ]
+        yield "explain", where + ", ".join(filter(None, figures))
+        upper = slo.format_share(1 - Fraction(plain.clopper_pearson_upper))
+        plainly = f"lost one by one it would support {upper} (Clopper-Pearson)"
+        yield "", f"{plainly}: not to be believed of losses in bursts"
+
+
+def _figure(name: str, value: float | None) -> str:
+    return "" if value is None else f"{name} {value:.3g}"
 
 
 def _rate(report: Report) -> str:

@@ -2,7 +2,7 @@
 
 import platform
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -144,6 +144,17 @@ class StackDrops:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """How far from independent the losses of a consumer are, and what that changes."""
+
+    consumer: str
+    blocks: int
+    diagnostics: slo.Diagnostics
+    naive: slo.Naive
+    """What would be claimed if messages were lost one by one: not to be believed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One run, with everything that is to be said about it."""
 
@@ -165,6 +176,10 @@ class Report:
     cycles: tuple[Cycle, ...]
     stack_drops: StackDrops | None
     """None against any other environment than the bundled stack."""
+    early: bool
+    """The claim is the e-process's, which was asked after every cycle."""
+    explanations: tuple[Explanation, ...]
+    """What stands behind the bounds, by consumer; empty unless it was asked for."""
 
 
 def build(
@@ -172,6 +187,8 @@ def build(
     target: Decimal | None,
     *,
     worst_burst: int = 1_000,
+    early: Sequence[slo.Sequential] = (),
+    explain: bool = False,
     failure: str | None = None,
     version: str = __version__,
     python: str = platform.python_version(),
@@ -182,6 +199,8 @@ def build(
         result: What was measured.
         target: The objective as a ratio, `Decimal("0.999")`; None for none.
         worst_burst: The most messages that a single drop can cost, at least 1.
+        early: The e-processes that were asked after every cycle, one a consumer.
+        explain: Work out what stands behind the bounds.
         failure: Why nothing at all could be measured, as one sentence.
         version: Of prober, as the report is to name it.
         python: Version of the Python that ran it.
@@ -211,7 +230,35 @@ def build(
         worst=_worst(consumers),
         cycles=_cycles(result.consumers),
         stack_drops=_stack_drops(result),
+        early=bool(early),
+        explanations=tuple(_explain(evidence, worst_burst)) if explain else (),
     )
+
+
+def _claim(
+    evidence: Sequence[slo.Evidence],
+    target: Decimal | None,
+    worst_burst: int,
+    early: Sequence[slo.Sequential],
+) -> slo.Claim:
+    claim = slo.claim(evidence, target, worst_burst=worst_burst)
+    if target is None or not early:
+        return claim
+    return slo.claim_early(claim, early, target)
+
+
+def _explain(
+    evidence: Iterable[slo.Evidence], worst_burst: int
+) -> Iterable[Explanation]:
+    for each in evidence:
+        if each.counted.total:
+            blocks = slo.blocks(each.blocks, worst_burst)
+            yield Explanation(
+                consumer=each.consumer,
+                blocks=len(blocks),
+                diagnostics=slo.diagnose(blocks),
+                naive=slo.naive(*each.counted),
+            )
 
 
 def _consumer(

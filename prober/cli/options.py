@@ -1,0 +1,319 @@
+"""The options of `prober run`: what each is called, means, and may not be."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from functools import reduce
+from typing import Any
+
+import rich_click as click
+
+from prober.cli import values
+from prober.errors import UsageError
+from prober.plan import Sizes
+from prober.records import Kind
+from prober.stamp import MAX_SIZE, WIDTH
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The command line as it was given; see the options of `run` for each."""
+
+    messages: int
+    cycles: int | None
+    rate: Fraction | None
+    size: Sizes
+    kind: tuple[str, ...]
+    source_id: str
+    whole_firehose: bool
+    seed: int | None
+    late_after: int
+    lost_after: int | None
+    slo: Decimal | None
+    worst_burst: int
+    prove: bool
+    until_decided: bool
+    max_messages: int
+    max_duration: int | None
+    explain: bool
+    nagios: bool
+    inconclusive_exit: int | None
+    json: str | None
+    quiet: bool
+    agent: str | None
+    rlp: str | None
+    tls_dir: str | None
+    agent_server_name: str
+    rlp_server_name: str
+    stack_process: bool
+    yes: bool
+
+    @property
+    def bundled(self) -> bool:
+        """Whether the reference stack is probed."""
+        return self.agent is None
+
+    @property
+    def environment(self) -> str:
+        """What reports call the pipeline."""
+        return "reference" if self.bundled else str(self.agent)
+
+
+_Command = Callable[..., Any]
+
+_OPTIONS: tuple[Callable[[_Command], _Command], ...] = (
+    click.option(
+        "--messages",
+        type=values.Count(1),
+        metavar="N",
+        default=10_000,
+        panel="What is sent",
+        help="How many messages.  [default: 10,000]",
+    ),
+    click.option(
+        "--cycles",
+        type=values.Count(1),
+        metavar="N",
+        panel="What is sent",
+        help="Blocks of messages that are judged one by one.  [default: 100]",
+    ),
+    click.option(
+        "--rate",
+        type=values.Rate(),
+        metavar="N/s|max",
+        default="2000/s",
+        panel="What is sent",
+        help="Messages a second, evenly spread.  [default: 2000/s, elsewhere 200/s]",
+    ),
+    click.option(
+        "--size",
+        type=values.Size(),
+        metavar="N|LOW-HIGH",
+        default="100",
+        show_default=True,
+        panel="What is sent",
+        help="Bytes of a log's payload, of which the stamp takes 81.",
+    ),
+    click.option(
+        "--kind",
+        type=click.Choice([*(k.value for k in Kind), values.MIX]),
+        metavar="KIND",
+        multiple=True,
+        default=["log"],
+        panel="What is sent",
+        help="log, counter, gauge, timer, event or mix; repeatable.  [default: log]",
+    ),
+    click.option(
+        "--source-id",
+        metavar="ID",
+        default="prober",
+        show_default=True,
+        panel="What is sent",
+        help="The source_id that messages are written under.",
+    ),
+    click.option(
+        "--seed",
+        type=values.Count(0),
+        metavar="N",
+        panel="What is sent",
+        help="Of every random choice.  [default: drawn, and told]",
+    ),
+    click.option(
+        "--whole-firehose",
+        is_flag=True,
+        panel="How it is judged",
+        help="Read every source, as a nozzle does, not only ours.",
+    ),
+    click.option(
+        "--late-after",
+        type=values.Duration(),
+        metavar="TIME",
+        default="5s",
+        show_default=True,
+        panel="How it is judged",
+        help="A message that took longer is late.",
+    ),
+    click.option(
+        "--lost-after",
+        type=values.Duration(),
+        metavar="TIME",
+        panel="How it is judged",
+        help="A message that took longer is lost.  [default: 10s, elsewhere 60s]",
+    ),
+    click.option(
+        "--slo",
+        type=values.Target(),
+        metavar="PERCENT",
+        panel="How it is judged",
+        help="The objective, as 99.9 or 0.999.",
+    ),
+    click.option(
+        "--worst-burst",
+        type=values.WorstBurst(),
+        metavar="N|auto",
+        default="auto",
+        panel="How it is judged",
+        help="The most messages one drop can cost.  [default: auto, a ring of 1,000]",
+    ),
+    click.option(
+        "--prove",
+        is_flag=True,
+        panel="How it is judged",
+        help="Exit 0 only if the objective is proved, 1 if disproved, 3 if undecided.",
+    ),
+    click.option(
+        "--until-decided",
+        is_flag=True,
+        panel="How it is judged",
+        help="Go on until the objective is proved or disproved, and prove it so.",
+    ),
+    click.option(
+        "--max-messages",
+        type=values.Count(1),
+        metavar="N",
+        default=10_000_000,
+        panel="How it is judged",
+        help="Give up deciding after so many messages.  [default: 10,000,000]",
+    ),
+    click.option(
+        "--max-duration",
+        type=values.Duration(),
+        metavar="TIME",
+        panel="How it is judged",
+        help="Give up deciding after so long.",
+    ),
+    click.option(
+        "--json",
+        is_flag=False,
+        flag_value="-",
+        metavar="[FILE]",
+        panel="What is told",
+        help="Write the report as JSON; without FILE, and alone, to stdout.",
+    ),
+    click.option(
+        "--explain",
+        is_flag=True,
+        panel="What is told",
+        help="Show what stands behind the bounds: clustering, and the naive bound.",
+    ),
+    click.option(
+        "--nagios",
+        is_flag=True,
+        panel="What is told",
+        help="Exit as a monitoring plug-in: 0 OK, 2 CRITICAL, 3 UNKNOWN.",
+    ),
+    click.option(
+        "--inconclusive-exit",
+        type=values.Count(0),
+        metavar="N",
+        panel="What is told",
+        help="Exit with N where it would be 3.",
+    ),
+    click.option(
+        "--quiet",
+        "-q",
+        is_flag=True,
+        panel="What is told",
+        help="Show neither progress nor result.",
+    ),
+    click.option(
+        "--agent",
+        type=values.Address(),
+        metavar="HOST:PORT",
+        panel="Another Loggregator",
+        help="Write to this agent, forwarder agent or router.",
+    ),
+    click.option(
+        "--rlp",
+        type=values.Address(),
+        metavar="HOST:PORT",
+        panel="Another Loggregator",
+        help="Read from this reverse log proxy.",
+    ),
+    click.option(
+        "--tls-dir",
+        metavar="DIR",
+        panel="Another Loggregator",
+        help="Where ca.crt, client.crt and client.key lie.",
+    ),
+    click.option(
+        "--agent-server-name",
+        metavar="NAME",
+        default="metron",
+        show_default=True,
+        panel="Another Loggregator",
+        help="The name in its certificate; a router's is doppler.",
+    ),
+    click.option(
+        "--rlp-server-name",
+        metavar="NAME",
+        default="reverselogproxy",
+        show_default=True,
+        panel="Another Loggregator",
+        help="The name in its certificate.",
+    ),
+    click.option(
+        "--yes",
+        is_flag=True,
+        panel="Another Loggregator",
+        help="Agree to --rate max there.",
+    ),
+    click.option(
+        "--stack-process",
+        is_flag=True,
+        panel="The bundled stack",
+        help="Run it in a process of its own.",
+    ),
+)
+
+
+def run_options(command: _Command) -> _Command:
+    """Give a command all of them."""
+    return reduce(lambda inner, option: option(inner), reversed(_OPTIONS), command)
+
+
+def check(options: Options, given: Collection[str]) -> None:
+    """Refuse what cannot be done, before anything is opened.
+
+    `given` names the options that stand on the command line; raises UsageError.
+    """
+    if not WIDTH <= options.size.low <= options.size.high <= MAX_SIZE:
+        raise UsageError(
+            f"--size {options.size} cannot be: a stamp takes {WIDTH} bytes, and a "
+            f"payload can have {MAX_SIZE:,}"
+        )
+    together = (options.agent, options.rlp, options.tls_dir)
+    if any(together) and not all(together):
+        raise UsageError("--agent, --rlp and --tls-dir go together: give all three")
+    if options.stack_process and not options.bundled:
+        raise UsageError("--stack-process is for the bundled stack, not for --agent")
+    if (
+        not options.bundled
+        and "rate" in given
+        and options.rate is None
+        and not options.yes
+    ):
+        raise UsageError(
+            "--rate max against a deployed pipeline can make it drop other people's "
+            "messages: add --yes to agree"
+        )
+    if options.lost_after is not None and options.lost_after < options.late_after:
+        raise UsageError("--lost-after cannot be shorter than --late-after")
+    _check_decision(options, given)
+
+
+def _check_decision(options: Options, given: Collection[str]) -> None:
+    if options.slo is None and (options.prove or options.until_decided):
+        asked = "--until-decided" if options.until_decided else "--prove"
+        raise UsageError(f"{asked} needs an objective: add --slo, as in --slo 99.9")
+    if not options.until_decided:
+        for name in ("max_messages", "max_duration"):
+            if name in given:
+                option = f"--{name.replace('_', '-')}"
+                raise UsageError(f"{option} belongs to --until-decided: add that")
+    elif "messages" in given or "cycles" in given:
+        raise UsageError(
+            "--until-decided sends as many messages as it takes: bound it with "
+            "--max-messages, not with --messages or --cycles"
+        )
