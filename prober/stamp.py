@@ -321,7 +321,7 @@ def _either(marker: bytes, run: bytes) -> bytes:
 
 def _from_base64(text: bytes) -> bytes:
     """Decode what may be cut off or damaged: what cannot be read is some other byte."""
-    readable = text.rstrip(b"=").translate(_READABLE)
+    readable = text.translate(_READABLE)
     return base64.b64decode(readable + b"/" * (-len(readable) % 4))
 
 
@@ -343,8 +343,6 @@ def _near(digits: bytes, check: bytes) -> Iterator[tuple[int, bytes]]:
     They are the number read, all that differ from it in one digit, and each with its
     low digits taken from their check.
     """
-    if len(digits) < _SEQUENCE.stop - _SEQUENCE.start:
-        return
     high, low = digits[:-3], digits[-3:]
     told = _low_by_check().get(check, low)
     forms = {high + each for each in (low, told, *_one_digit_off(low))}
