@@ -9,7 +9,7 @@ from prober.pipeline import certificates, wire
 from prober.pipeline.batching import Batcher
 from prober.pipeline.buffers import Ring
 from prober.pipeline.component import Setting, Tasks
-from prober.pipeline.diode import ManyToOne, Waiter
+from prober.pipeline.diode import ManyToOne
 from prober.pipeline.metrics import V2, Counter, Emitter, Gauge, Identity
 from prober.pipeline.pool import Connection, Pool
 from prober.pipeline.statistics import BufferStatistics, ComponentStatistics
@@ -66,7 +66,6 @@ class Agent:
             setting.clock,
         )
         self._ring = Ring(ManyToOne, self._ingress_tally, self._dropped_in.add)
-        self._waiter = Waiter(self._ring)
         self._batcher = Batcher[Envelope](
             profile.batch_size, profile.batch_interval, setting.clock
         )
@@ -113,33 +112,30 @@ class Agent:
 
     def _take(self, batch: Sequence[Envelope]) -> None:
         self._ingress.add(len(batch))
-        put = self._waiter.set
         for envelope in batch:
             if not envelope.source_id:
                 self._origins.value += map_origin(envelope)
-            put(envelope)
+        self._ring.set_all(batch)
 
     async def _pump(self) -> None:
         """Carry envelopes on, asleep for a while whenever there is none.
 
         That sleep turns any steady stream into bursts, as the real agent does.
         """
-        idle = self._setting.profile.agent_idle
+        profile = self._setting.profile
         while True:
-            envelope = self._ring.try_next()
-            if envelope is not None:
-                await self._carry(envelope)
-            elif idle:
+            envelopes = self._ring.take(profile.batch_size)
+            if not envelopes and profile.agent_idle:
                 await self._send(self._batcher.flush())
-                await self._setting.clock.sleep(idle)
-            else:
+                await self._setting.clock.sleep(profile.agent_idle)
+            elif not envelopes:
                 await self._send(self._batcher.forced_flush())
-                await self._carry(await self._waiter.next())
-
-    async def _carry(self, envelope: Envelope) -> None:
-        add_tags(envelope, TAGS)
-        self._counters.process(envelope)
-        await self._send(self._batcher.write(envelope))
+                envelopes = [await self._ring.next()]
+            for envelope in envelopes:
+                add_tags(envelope, TAGS)
+                self._counters.process(envelope)
+            for batch in self._batcher.write_all(envelopes):
+                await self._send(batch)
 
     async def _send(self, batch: Sequence[Envelope] | None) -> None:
         """Send a batch if there is one; it is lost when no connection takes it."""

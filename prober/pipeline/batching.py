@@ -1,5 +1,6 @@
 """Gathers items into batches, in the rhythm of Loggregator's own batchers."""
 
+from collections.abc import Iterator, Sequence
 from typing import Generic, TypeVar
 
 from prober.clock import NS, Clock
@@ -37,16 +38,32 @@ class Batcher(Generic[T]):
             return self.forced_flush()
         return self.flush()
 
+    def write_all(self, items: Sequence[T]) -> Iterator[list[T]]:
+        """Add items, and yield each batch as it falls due: `write` of one by one.
+
+        Whoever sends a batch before asking for the next lets time pass in between.
+        """
+        done = 0
+        while done < len(items):
+            due = self._is_due()
+            room = 1 if due else self._size - len(self._batch)
+            self._batch += items[done : done + room]
+            done += room
+            if due or len(self._batch) >= self._size:
+                yield self._take()
+
     def flush(self) -> list[T] | None:
         """Let the batch fall due if the interval since the last one is over."""
-        if self._clock.now_ns() - self._last_ns < self._interval_ns:
-            return None
-        return self.forced_flush()
+        return self.forced_flush() if self._is_due() else None
 
     def forced_flush(self) -> list[T] | None:
         """Let the batch fall due at once; an empty batch never does."""
-        if not self._batch:
-            return None
+        return self._take() if self._batch else None
+
+    def _is_due(self) -> bool:
+        return self._clock.now_ns() - self._last_ns >= self._interval_ns
+
+    def _take(self) -> list[T]:
         batch, self._batch = self._batch, []
         self._last_ns = self._clock.now_ns()
         return batch

@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from prober.pipeline.diode import ManyToOne, OneToOne
+from prober.pipeline.diode import ManyToOne, OneToOne, Waiter
 from prober.pipeline.statistics import BufferStatistics
 from prober.rpc.loggregator_v2.envelope_pb2 import Envelope
 
@@ -21,24 +21,35 @@ class Tally:
 
     def __init__(self, name: str, ring: int, track: Track | None) -> None:
         self.name, self.ring = name, ring
-        # No envelope has None for a name: without a track, nothing is tracked.
-        names: tuple[str | None, str | None] = track or (None, None)
-        self.source_id, self.instance_id = names
+        self.tracks = track is not None
+        self.source_id, self.instance_id = track or ("", "")
         self.written = self.read = self.missed = 0
         self.tracked_written = self.tracked_read = self.tracked_left = 0
 
     def is_tracked(self, envelope: Envelope) -> bool:
         """Tell whether an envelope is to be counted apart."""
         return (
-            envelope.instance_id == self.instance_id
+            self.tracks
+            and envelope.instance_id == self.instance_id
             and envelope.source_id == self.source_id
         )
 
+    def count_written(self, items: Sequence[Envelope]) -> None:
+        """Count what goes into a buffer."""
+        self.written += len(items)
+        if self.tracks:
+            self.tracked_written += sum(map(self.is_tracked, items))
+
+    def count_read(self, items: Sequence[Envelope]) -> None:
+        """Count what comes out of a buffer."""
+        self.read += len(items)
+        if self.tracks:
+            self.tracked_read += sum(map(self.is_tracked, items))
+
     def lose(self, batch: Sequence[Envelope]) -> None:
         """Count a batch that was given up without ever being buffered."""
-        self.written += len(batch)
+        self.count_written(batch)
         self.missed += len(batch)
-        self.tracked_written += sum(map(self.is_tracked, batch))
 
     def statistics(self) -> BufferStatistics:
         """Return the counts as they are now."""
@@ -55,9 +66,9 @@ class Tally:
 
 
 class Ring:
-    """A diode that counts in a tally; itself a diode, for a `Poller` or a `Waiter`."""
+    """A diode that counts in a tally, moved in slices: an item alone costs far more."""
 
-    __slots__ = ("_diode", "_tally")
+    __slots__ = ("_diode", "_tally", "_waiter")
 
     def __init__(
         self,
@@ -71,30 +82,45 @@ class Ring:
 
         self._tally = tally
         self._diode = kind(tally.ring, missed)
+        self._waiter = Waiter(self._diode)
 
     def set(self, item: Envelope) -> None:
         """Put an envelope in, over an unread one if need be."""
         tally = self._tally
         tally.written += 1
-        if tally.is_tracked(item):
+        if tally.tracks and tally.is_tracked(item):
             tally.tracked_written += 1
-        self._diode.set(item)
+        self._waiter.set(item)
 
-    def try_next(self) -> Envelope | None:
-        """Take the next envelope out, or None when there is nothing to read."""
-        item = self._diode.try_next()
-        if item is not None:
-            tally = self._tally
-            tally.read += 1
-            if tally.is_tracked(item):
-                tally.tracked_read += 1
+    def set_all(self, items: Sequence[Envelope]) -> None:
+        """Put envelopes in, over unread ones if need be."""
+        if not items:
+            return
+        self._tally.count_written(items)
+        put = self._diode.set
+        for item in items[:-1]:
+            put(item)
+        self._waiter.set(items[-1])  # which wakes the reader, once
+
+    def take(self, limit: int) -> list[Envelope]:
+        """Take out the next `limit` envelopes, or as many as there are."""
+        items: list[Envelope] = []
+        try_next = self._diode.try_next
+        while len(items) < limit and (item := try_next()) is not None:
+            items.append(item)
+        self._tally.count_read(items)
+        return items
+
+    async def next(self) -> Envelope:
+        """Take the next envelope out, waiting for it if need be."""
+        item = await self._waiter.next()
+        self._tally.count_read([item])
         return item
 
     def close(self) -> None:
         """Count what is still inside as left there; nobody reads any more."""
         while (item := self._diode.try_next()) is not None:
-            if self._tally.is_tracked(item):
-                self._tally.tracked_left += 1
+            self._tally.tracked_left += self._tally.is_tracked(item)
 
 
 class Inlet:
@@ -128,7 +154,7 @@ class Inlet:
 
 
 class Outlet:
-    """A bounded queue that drops the newest when full; reads like a `Waiter`."""
+    """A bounded queue that drops the newest when full; read as a `Ring` is."""
 
     def __init__(self, tally: Tally, alerter: Callable[[int], None]) -> None:
         self._tally = tally
@@ -136,34 +162,29 @@ class Outlet:
         self._items: deque[Envelope] = deque()
         self._filled = asyncio.Event()
 
-    def set(self, item: Envelope) -> None:
-        """Put an envelope in, or drop it if there is no room."""
+    def set_all(self, items: Sequence[Envelope]) -> None:
+        """Put envelopes in as far as there is room; the others are dropped."""
         tally = self._tally
-        tally.written += 1
-        tally.tracked_written += tally.is_tracked(item)
-        if len(self._items) < tally.ring:
-            self._items.append(item)
-            self._filled.set()
-        else:
-            tally.missed += 1
-            self._alerter(1)
+        tally.count_written(items)
+        room = max(0, tally.ring - len(self._items))
+        self._items += items[:room]
+        self._filled.set()
+        if (dropped := len(items) - room) > 0:
+            tally.missed += dropped
+            self._alerter(dropped)
 
-    def try_next(self) -> Envelope | None:
-        """Take the oldest envelope out, or None when there is nothing to read."""
-        if not self._items:
-            return None
-        item = self._items.popleft()
-        tally = self._tally
-        tally.read += 1
-        tally.tracked_read += tally.is_tracked(item)
-        return item
+    def take(self, limit: int) -> list[Envelope]:
+        """Take out the oldest `limit` envelopes, or as many as there are."""
+        items = [self._items.popleft() for _ in range(min(limit, len(self._items)))]
+        self._tally.count_read(items)
+        return items
 
     async def next(self) -> Envelope:
-        """Return the oldest envelope, waiting for it if need be."""
-        while (item := self.try_next()) is None:
+        """Take the oldest envelope out, waiting for it if need be."""
+        while not self._items:
             self._filled.clear()
             await self._filled.wait()
-        return item
+        return self.take(1)[0]
 
     def close(self) -> None:
         """Count what is still inside as left there; nobody reads any more."""

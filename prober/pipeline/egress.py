@@ -11,10 +11,10 @@ from prober.rpc.loggregator_v2.envelope_pb2 import Envelope
 
 
 class Source(Protocol):
-    """What is read from: a `Waiter` or an `Outlet`."""
+    """What is read from: a `Ring` or an `Outlet`."""
 
-    def try_next(self) -> Envelope | None:
-        """Take the next envelope out, or None."""
+    def take(self, limit: int) -> list[Envelope]:
+        """Take out the next `limit` envelopes, or as many as there are."""
         ...
 
     async def next(self) -> Envelope:
@@ -61,13 +61,13 @@ class BatchPump:
 
     async def _pump(self) -> None:
         while True:
-            envelope = self._source.try_next()
-            if envelope is None:
+            envelopes = self._source.take(self._rhythm.size)
+            if not envelopes:
                 self._last_ns = self._clock.now_ns()
                 if not self._rhythm.quiet:
                     await self._send(self._batcher.forced_flush())
-                envelope = await self._source.next()
-            if (batch := self._batcher.write(envelope)) is not None:
+                envelopes = [await self._source.next()]
+            for batch in self._batcher.write_all(envelopes):
                 await self._send(batch)
 
     async def _watch_for_quiet(self) -> None:

@@ -197,8 +197,7 @@ class Rlp:
         while True:
             envelopes = await inlet.take()
             self._ingress.add(len(envelopes))
-            for envelope in envelopes:
-                outlet.set(envelope)
+            outlet.set_all(envelopes)
 
     async def _until_stopped(self) -> None:
         await self._stopping.wait()

@@ -9,7 +9,7 @@ from grpc import aio
 from prober.pipeline import certificates, wire
 from prober.pipeline.buffers import Ring
 from prober.pipeline.component import Setting, Tasks
-from prober.pipeline.diode import ManyToOne, OneToOne, Poller, Waiter
+from prober.pipeline.diode import ManyToOne, OneToOne
 from prober.pipeline.egress import BatchPump, Rhythm
 from prober.pipeline.metrics import V2, Counter, Emitter, Gauge, Identity
 from prober.pipeline.pubsub import PubSub
@@ -69,7 +69,6 @@ class Router:
     async def start(self) -> None:
         """Listen, with empty buffers and no subscriptions."""
         self._ring = Ring(ManyToOne, self._ingress_tally, self._dropped_in.add)
-        self._waiter = Waiter(self._ring)
         self._pubsub = PubSub(self._setting.lots(self.name))
         await self._server.start()
         self._tasks.start(self._pump())
@@ -109,21 +108,17 @@ class Router:
 
     def _take(self, batch: Sequence[Envelope]) -> None:
         self._ingress.add(len(batch))
-        put = self._waiter.set
-        for envelope in batch:
-            put(envelope)
+        self._ring.set_all(batch)
 
     async def _pump(self) -> None:
-        profile, ring = self._setting.profile, self._ring
-        access: Poller[Envelope] | Waiter[Envelope] = self._waiter
-        if profile.router_idle:
-            access = Poller(ring, self._setting.clock, profile.router_idle)
-        publish = self._pubsub.publish
+        idle, publish = self._setting.profile.router_idle, self._pubsub.publish
         while True:
-            publish(await access.next())
-            for _ in range(_TURN):
-                if (envelope := ring.try_next()) is None:
-                    break
+            envelopes = self._ring.take(_TURN)
+            if not envelopes and idle:
+                await self._setting.clock.sleep(idle)
+            elif not envelopes:
+                envelopes = [await self._ring.next()]
+            for envelope in envelopes:
                 publish(envelope)
             await asyncio.sleep(0)
 
@@ -131,7 +126,6 @@ class Router:
         """Send a subscription what it asked for until its reader is gone."""
         request = await wire.decode(EgressBatchRequest, raw, context)
         ring = Ring(OneToOne, self._egress_tally, self._dropped_out.add)
-        waiter = Waiter(ring)
 
         async def write(batch: Sequence[Envelope]) -> None:
             await context.write(wire.encode(batch))
@@ -144,9 +138,9 @@ class Router:
             quiet=profile.router_flush,
             forced=True,
         )
-        unsubscribe = self._pubsub.subscribe(request, waiter.set)
+        unsubscribe = self._pubsub.subscribe(request, ring.set)
         try:
-            await BatchPump(waiter, write, rhythm, self._setting.clock).run()
+            await BatchPump(ring, write, rhythm, self._setting.clock).run()
         except* aio.InternalError:
             pass  # the reader is gone
         finally:
