@@ -21,6 +21,9 @@ from typing import TypeAlias
 from prober.rpc.loggregator_v2.egress_pb2 import EgressBatchRequest, Selector
 from prober.rpc.loggregator_v2.envelope_pb2 import Envelope
 
+_NAMED = ("counter", "gauge")
+"""The kinds that can be selected by name."""
+
 Setter: TypeAlias = Callable[[Envelope], None]
 """Takes an envelope in without waiting: a diode's `set`."""
 
@@ -96,16 +99,18 @@ class PubSub:
 
         Without a message it goes to nobody.
         """
+        nodes = self._nodes
         for path in _paths(envelope):
-            # A copy, since a setter may change who is subscribed.
-            for members in tuple(self._nodes.get(path, {}).values()):
-                self._choose(members, envelope).setter(envelope)
+            if path in nodes:
+                # A copy, since a setter may change who is subscribed.
+                for members in tuple(nodes[path].values()):
+                    self._choose(members, envelope).setter(envelope)
 
     def _choose(self, members: tuple[_Member, ...], envelope: Envelope) -> _Member:
         if len(members) == 1:
             return members[0]
         # Members are sorted by name: if any has one, the last has.
-        if members[-1].name and envelope.WhichOneof("message") in ("counter", "gauge"):
+        if members[-1].name and envelope.WhichOneof("message") in _NAMED:
             return members[_hash(_names(envelope)) % len(members)]
         return self._rng.choice(members)
 
@@ -126,7 +131,7 @@ def _paths(envelope: Envelope) -> Iterator[_Path]:
     kind = envelope.WhichOneof("message")
     if kind is None:
         return
-    names = _names(envelope)
+    names = _names(envelope) if kind in _NAMED else ()
     for source_id in ("", envelope.source_id) if envelope.source_id else ("",):
         yield source_id, kind, ()
         if names:

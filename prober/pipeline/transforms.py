@@ -45,11 +45,13 @@ def add_tags(envelope: Envelope, agent_tags: Mapping[str, str]) -> None:
     Deprecated tags are copied into `tags`, where they win, and stay where they are.
     The agent's own tags are added only where there is none of that name.
     """
-    for name, value in envelope.deprecated_tags.items():
-        envelope.tags[name] = _agent_text(value)
+    tags = envelope.tags
+    if envelope.deprecated_tags:  # seldom, and to look is dear
+        for name, value in envelope.deprecated_tags.items():
+            tags[name] = _agent_text(value)
     for name, text in agent_tags.items():
-        if name not in envelope.tags:
-            envelope.tags[name] = text
+        if name not in tags:
+            tags[name] = text
 
 
 class CounterAggregator:
@@ -83,10 +85,11 @@ def converge_tags(envelope: Envelope, *, use_preferred_tags: bool) -> None:
     `tags` overwrite `deprecated_tags`, as text, and are gone.
     """
     if use_preferred_tags:
-        for name, value in envelope.deprecated_tags.items():
-            if value.WhichOneof("data"):
-                envelope.tags[name] = _proxy_text(value)
-        envelope.ClearField("deprecated_tags")
+        if envelope.deprecated_tags:
+            for name, value in envelope.deprecated_tags.items():
+                if value.WhichOneof("data"):
+                    envelope.tags[name] = _proxy_text(value)
+            envelope.ClearField("deprecated_tags")
     else:
         for name, text in envelope.tags.items():
             envelope.deprecated_tags[name].text = text
