@@ -21,7 +21,7 @@ class Seen:
         self.unexplained = self.other_runs = 0
         self.highest = -1
         self.heard_ns = 0
-        self.absences: list[tuple[int, int | None, str]] = []
+        self.absences: list[tuple[int, int | None]] = []
         self.faults: list[Fault] = []
 
 
@@ -70,6 +70,37 @@ class Oracle:
             return
         seen.arrivals[sequence] += 1
         seen.fate.setdefault(sequence, "corrupt")
+
+    def leave(self, name: str, at_ns: int) -> None:
+        """Begin an absence, with the silence before it."""
+        seen = self.seen[name]
+        if not seen.absences or seen.absences[-1][1] is not None:
+            silent_ns = seen.heard_ns + 1 if seen.heard_ns else at_ns
+            seen.absences.append((min(at_ns, silent_ns), None))
+
+    def attach(self, name: str, at_ns: int) -> None:
+        """End an absence, if there is one."""
+        absences = self.seen[name].absences
+        if absences and absences[-1][1] is None:
+            absences[-1] = (absences[-1][0], at_ns)
+
+    def final(self, cycle: int, now_ns: int) -> bool:
+        """Tell whether a cycle was all sent, no word is owed, and all is in or late."""
+        span = self.plan.span_of(cycle)
+        numbers = range(span.first, span.end)
+        if any(number not in self.handed for number in numbers):
+            return False
+        if any(
+            self.handed[number] == "pending" and not self.accepted(number)
+            for number in numbers
+        ):
+            return False
+        here = all(
+            seen.fate.get(number) in ("on_time", "late")
+            for seen in self.seen.values()
+            for number in numbers
+        )
+        return here or now_ns > self.sent[cycle][-1] + self.lost_ns
 
     def accepted(self, sequence: int) -> bool:
         anywhere = any(sequence in seen.fate for seen in self.seen.values())
@@ -125,7 +156,7 @@ class Oracle:
             return State.INVALID
         away = any(
             since_ns <= final_ns and (until_ns is None or until_ns >= first_ns)
-            for since_ns, until_ns, _ in seen.absences
+            for since_ns, until_ns in seen.absences
         )
         blind = counts.bad and not (now_ns >= deadline_ns and seen.heard_ns > sent[-1])
         if counts.ambiguous or not counts.accepted or away or blind:

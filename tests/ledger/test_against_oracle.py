@@ -104,15 +104,11 @@ class Both:
 
     def leave(self, name: str) -> None:
         self.ledger.leave(name, self.now_ns, "gone")
-        absences = self.oracle.seen[name].absences
-        if not absences or absences[-1][1] is not None:
-            absences.append((self.now_ns, None, "gone"))
+        self.oracle.leave(name, self.now_ns)
 
     def attach(self, name: str) -> None:
         self.ledger.attach(name, self.now_ns)
-        absences = self.oracle.seen[name].absences
-        if absences and absences[-1][1] is None:
-            absences[-1] = (absences[-1][0], self.now_ns, "gone")
+        self.oracle.attach(name, self.now_ns)
 
     def fault(self, name: str | None, ago_ns: int, lasted_ns: int) -> None:
         from_ns = self.now_ns - ago_ns
@@ -157,33 +153,45 @@ def signs(draw: st.DrawFn) -> Step:
 
 
 @st.composite
-def histories(draw: st.DrawFn, *, signs_among_nine: int = 2) -> Both:
+def histories(draw: st.DrawFn, *, signs_often: int = 1) -> Both:
     """Draw a run's whole history, told to both, with more signs or fewer."""
     messages = draw(st.integers(1, 24))
     both = Both.of(plan_of(messages, draw(st.integers(1, min(messages, 4)))))
+    kinds = ["word", "come", "come", "all", *["sign"] * signs_often]
     sends = list(both.plan.sends())
-    to_send = iter(sends[: draw(st.integers(0, len(sends)))])
-    handed: list[Span] = []
-    others = ["send", "send", "come", "come", "word"] * 2
-    kinds = ["sign"] * signs_among_nine + others[: 9 - signs_among_nine]
-    for _ in range(draw(st.integers(0, 20))):
-        both.now_ns += draw(st.integers(0, 6))
-        kind = draw(st.sampled_from(kinds))
-        if kind == "send":
-            for send in itertools.islice(to_send, 1):
-                both.attempt(send.span, send.cycle)
-                handed.append(send.span)
-        elif kind == "word" and handed:
-            both.hand_over(
-                draw(parts(draw(st.sampled_from(handed)))),
-                draw(st.sampled_from(Handover)),
-            )
-        elif kind == "come":
-            draw(arrivals(messages))(both)
-        elif kind == "sign":
-            draw(signs())(both)
+    for send in sends[: draw(st.integers(0, 2 * len(sends)))]:
+        both.attempt(send.span, send.cycle)
+        if draw(st.booleans()):
+            both.hand_over(send.span, Handover.ACCEPTED)
+        for kind in draw(st.lists(st.sampled_from(kinds), max_size=4)):
+            both.now_ns += draw(st.integers(0, 4))
+            draw(steps(kind, both.plan, send.span))(both)
     both.now_ns += draw(st.integers(0, 2 * LOST_NS))
+    for _ in range(signs_often):
+        draw(signs())(both)
+        both.now_ns += draw(st.integers(0, LOST_NS))
     return both
+
+
+def steps(kind: str, plan: Plan, last: Span) -> st.SearchStrategy[Step]:
+    """Return the steps of a kind, after a span was sent."""
+    if kind == "sign":
+        return signs()
+    if kind == "come":
+        return arrivals(plan.messages)
+    if kind == "word":
+        return st.builds(word, parts(last), st.sampled_from(Handover))
+    return st.builds(everything, names, st.just(last))
+
+
+def word(span: Span, handover: Handover) -> Step:
+    """Return the step in which the writer tells of a span."""
+    return lambda both: both.hand_over(span, handover)
+
+
+def everything(name: str, last: Span) -> Step:
+    """Return the step in which all comes that was sent so far, some of it again."""
+    return lambda both: both.arrive(name, list(range(last.end)), [])
 
 
 @st.composite
@@ -204,7 +212,7 @@ def test_every_count_is_the_oracle_s(both: Both) -> None:
 
 
 @thorough
-@given(histories(signs_among_nine=5))
+@given(histories(signs_often=4))
 def test_every_state_is_the_oracle_s(both: Both) -> None:
     """Whatever happens in whatever order, each cycle ends in the state of the model."""
     for name, result in both.results().items():
@@ -213,6 +221,37 @@ def test_every_state_is_the_oracle_s(both: Both) -> None:
         ]
 
         assert expected == [cycle.state for cycle in result.cycles]
+
+
+@thorough
+@given(histories())
+def test_what_is_final_does_not_change(both: Both) -> None:
+    """A cycle is told final when all is here or its time is up, and then stays so."""
+    plan, ledger = both.plan, both.ledger
+    final = [ledger.final(cycle, both.now_ns) for cycle in range(plan.cycles)]
+    before = [ledger.judge(cycle, both.now_ns) for cycle in range(plan.cycles)]
+
+    assert final == [
+        both.oracle.final(cycle, both.now_ns) for cycle in range(plan.cycles)
+    ]
+
+    both.now_ns += 1
+    for name in NAMES:
+        both.arrive(name, list(range(plan.messages)), [])
+    for cycle in range(plan.cycles):
+        for name, told in ledger.judge(cycle, both.now_ns).items():
+            was = before[cycle][name].counts
+
+            assert not final[cycle] or was.good == told.counts.good
+
+
+@thorough
+@given(histories())
+def test_judging_one_cycle_is_judging_all(both: Both) -> None:
+    """A cycle judged by itself is what it is among all others."""
+    for name, result in both.results().items():
+        for cycle in range(both.plan.cycles):
+            assert result.cycles[cycle] == both.ledger.judge(cycle, both.now_ns)[name]
 
 
 @thorough
@@ -290,7 +329,7 @@ def test_what_is_told_on_the_way(both: Both) -> None:
 
 
 @thorough
-@given(histories(signs_among_nine=0))
+@given(histories(signs_often=0))
 def test_a_consumer_without_a_sign_is_judged_by_its_messages(both: Both) -> None:
     """Without absences and faults a started cycle is never INVALID or MISSED."""
     for result in both.results().values():
