@@ -1,11 +1,11 @@
 """Ends a run as soon as its objective is proved or disproved."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from prober import slo
-from prober.records import CycleResult, State
+from prober.records import ConsumerResult, CycleResult, State
 
 
 class EarlyDecision:
@@ -18,6 +18,7 @@ class EarlyDecision:
     def __init__(self, target: Decimal, *, worst_burst: int, cycle: int) -> None:
         self._target, self._worst_burst, self._cycle = target, worst_burst, cycle
         self._processes: dict[str, slo.Sequential] = {}
+        self._taken = 0
 
     @property
     def processes(self) -> tuple[slo.Sequential, ...]:
@@ -31,11 +32,18 @@ class EarlyDecision:
         return "violated" in decisions or decisions == {"met"}
 
     def take(self, cycle: Mapping[str, CycleResult]) -> None:
-        """Take in a cycle as every consumer saw it."""
+        """Take in the next cycle, as every consumer saw it."""
+        self._taken += 1
         for name, result in cycle.items():
             process = self._process(name)
             if result.state in (State.PASS, State.LOSS):
                 process.add(result.counts.bad, result.counts.accepted)
+
+    def close(self, consumers: Sequence[ConsumerResult]) -> None:
+        """Take in the cycles that became final only when the run ended."""
+        if consumers:
+            for index in range(self._taken, len(consumers[0].cycles)):
+                self.take({each.name: each.cycles[index] for each in consumers})
 
     def _process(self, consumer: str) -> slo.Sequential:
         if consumer not in self._processes:

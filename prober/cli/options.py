@@ -36,6 +36,7 @@ class Options:
     until_decided: bool
     max_messages: int
     max_duration: int | None
+    baseline: str | None
     explain: bool
     nagios: bool
     inconclusive_exit: int | None
@@ -190,6 +191,12 @@ _OPTIONS: tuple[Callable[[_Command], _Command], ...] = (
         metavar="[FILE]",
         panel="What is told",
         help="Write the report as JSON; without FILE, and alone, to stdout.",
+    ),
+    click.option(
+        "--baseline",
+        metavar="FILE",
+        panel="How it is judged",
+        help="An earlier report in JSON: exit 5 if this run lost more.",
     ),
     click.option(
         "--explain",

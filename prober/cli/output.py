@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from prober.errors import UsageError
 from prober.report import Report, json, terminal
@@ -39,6 +40,13 @@ def write(report: Report, path: str | None, *, quiet: bool) -> None:
         _write_document(json.render(report), path)
     if not quiet:
         terminal.render(report, Console(stderr=path == STDOUT))
+
+
+def say(*sentences: str) -> None:
+    """Add sentences below the screen, where standard output is not a document's."""
+    console = Console(stderr=True)
+    for sentence in sentences:
+        console.print(Text(sentence))
 
 
 def _write_document(document: str, path: str) -> None:

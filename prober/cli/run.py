@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -68,10 +69,11 @@ def _was_said(ctx: click.RichContext, name: str) -> bool:
 def _run(options: Options) -> int:
     """Probe, tell and write; return the exit code."""
     from prober import report, slo
-    from prober.cli import output
+    from prober.cli import baseline, output
     from prober.probe import unprobed
 
     output.check_writable(options.json)
+    before = None if options.baseline is None else baseline.read(options.baseline)
     job = _job(options)
     decision = _decision(options, job.plan)
     failure = None
@@ -79,6 +81,8 @@ def _run(options: Options) -> int:
         result = asyncio.run(_probe(options, job, decision))
     except CouldNotProbe as error:
         failure, result = error, unprobed(job, SystemClock().now_ns())
+    if decision:
+        decision.close(result.consumers)
     told = report.build(
         result,
         options.slo,
@@ -87,13 +91,20 @@ def _run(options: Options) -> int:
         explain=options.explain,
         failure=str(failure) if failure else None,
     )
-    output.write(told, options.json, quiet=options.quiet or failure is not None)
+    quiet = options.quiet or failure is not None
+    output.write(told, options.json, quiet=quiet)
+    found = {}
+    if before is not None and failure is None:
+        found = baseline.regressions(told, before, options.slo)
+        if not quiet:
+            output.say(*starmap(baseline.sentence, found.items()))
     code = slo.exit_code(
         told.verdict,
         told.claim,
         prove=options.prove or options.until_decided,
         nagios=options.nagios,
         inconclusive_exit=options.inconclusive_exit,
+        regressed=any(each.regressed for each in found.values()),
         interrupted=result.partial,
     )
     if failure is not None:

@@ -213,7 +213,7 @@ def build(
     rings = _rings(result.stack_drops)
     evidence = [slo.evidence_of(each) for each in result.consumers]
     # First, for it refuses an objective that cannot be.
-    claim = slo.claim(evidence, target, worst_burst=worst_burst)
+    claim = _claim(evidence, target, worst_burst, early)
     consumers = tuple(
         _consumer(each, seen, target, worst_burst, rings)
         for each, seen in zip(result.consumers, evidence, strict=True)
