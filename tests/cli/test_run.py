@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from prober import slo
 from prober.records import Tls
 
 SCHEMA = json.loads(
@@ -82,6 +83,9 @@ def test_json_alone_has_standard_output_for_itself() -> None:
     counts = told["consumers"][0]["counts"]
     assert (200, 0) == (counts["accepted"], counts["lost"])
     assert ("met", 0) == (told["verdict"]["state"], done.returncode)
+    bound = slo.interval([], 200, worst_burst=1000)
+    assert told["consumers"][0]["nines"]["point"] is None
+    assert bound.upper_one_sided == told["claim"]["upper95"]
 
 
 def test_json_file_is_written_beside_the_screen(tmp_path: Path) -> None:
@@ -124,6 +128,21 @@ def test_loss_beyond_the_objective_exits_1() -> None:
     assert 0 == counts["lost"] % 100
     assert ("violated", 1) == (told["verdict"]["state"], done.returncode)
     assert "OVER BUDGET" in told["verdict"]["reason"]
+    assert slo.nines(counts["lost"], 3000) == told["consumers"][0]["nines"]["point"]
+
+
+def test_few_losses_print_the_nines_that_the_sample_carries() -> None:
+    """One lap of a small ring costs as many messages, and as many nines, as it has."""
+    plan = ("--messages", "4000", "--rate", "4000/s", "--late-after", "1s")
+    with reference("--subscription-buffer", "200") as ends:
+        done = prober("run", *plan, "--lost-after", "2s", "--json", *ends)
+
+    told = document(done.stdout)["consumers"][0]
+    lost = told["counts"]["lost"]
+    assert 0 < lost < 4000
+    assert 0 == lost % 200
+    assert slo.nines(lost, 4000) == told["nines"]["point"]
+    assert (4000 - lost) / 4000 == told["sli"]
 
 
 def test_bundled_stack_agrees_with_the_ledger() -> None:
