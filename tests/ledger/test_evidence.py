@@ -221,6 +221,15 @@ def test_a_cycle_with_ambiguous_messages_stays_open() -> None:
     assert (State.INVALID, "ours") == run.told()[0]
 
 
+def test_a_cycle_with_a_corrupt_message_stays_open() -> None:
+    """An intact copy may come until the deadline, and a fault of ours voids it."""
+    run = accepted_run()
+    run.arrive(range(9), 0.5, damaged=(9,))
+    run.fault(5, 5.5, "ours")
+
+    assert (State.INVALID, "ours") == run.told()[0]
+
+
 def test_the_times_of_a_cycle_are_those_of_its_first_and_last_batch() -> None:
     """A cycle is sent from its first batch to its last; its end is the last's."""
     run = Run(sent=0)
