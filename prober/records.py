@@ -198,6 +198,19 @@ class ConsumerResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WriterResult:
+    """One way in: what became of the messages that were given to it."""
+
+    written_to: str
+    attempted: int
+    accepted: int
+    rejected: int
+    ambiguous: int
+    blocked: Histogram
+    """How long each batch held the writer up, in nanoseconds: the push-back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanFacts:
     """What was asked for, as reports repeat it."""
 
@@ -241,6 +254,7 @@ class RunResult:
     rate_achieved: float | None
     """Messages a second, first to last send; None when fewer than two were sent."""
     written_to: tuple[str, ...]
+    writers: tuple[WriterResult, ...] = ()
     consumers: tuple[ConsumerResult, ...]
     warnings: tuple[str, ...] = ()
     stack_drops: tuple[BufferDrops, ...] = ()

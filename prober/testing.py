@@ -170,6 +170,8 @@ class MemoryReader:
         self._items: asyncio.Queue[Arrival | Evidence] = asyncio.Queue()
         self._epoch = 1
         self._connected = True
+        self.deaf = False
+        """Set it, and nothing comes although nothing tells so."""
 
     async def __aenter__(self) -> Self:
         self._tell(Sign.CONNECTED)
@@ -192,7 +194,7 @@ class MemoryReader:
 
     def take_in(self, raw: bytes) -> None:
         """Receive a batch, if there is a connection."""
-        if self._connected:
+        if self._connected and not self.deaf:
             at_ns = self._clock.now_ns()
             arrival = Arrival(batches=(raw,), at_ns=at_ns, epoch=self._epoch)
             self._items.put_nowait(arrival)

@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from prober.errors import CouldNotProbe, NeverPrimed
 from prober.ledger import Deadlines
 from prober.plan import NS, Plan, Sizes
-from prober.probe import Controls, Job, Phase, Progress, probe
+from prober.probe import Controls, Job, OpenWriter, Phase, Progress, probe
 from prober.records import CycleResult, Handover, Kind, RunResult, State
 from prober.stamp import Mark, Scanner
 from prober.testing import ManualClock, MemoryPipe, MemoryReader, MemoryWriter
@@ -75,12 +75,21 @@ class Bench:
         if not self.phases or self.phases[-1] is not progress.phase:
             self.phases.append(progress.phase)
 
-    async def run(self, **more: MemoryReader) -> RunResult:
+    async def run(
+        self, ways_in: Sequence[OpenWriter] = (), **more: MemoryReader
+    ) -> RunResult:
+        readers = {"memory": self.reader, **more}
+
+        def opener(first: MemoryReader) -> Callable[[], MemoryReader]:
+            """The reader that is there, and then ever new ones."""
+            given = iter([first])
+            return lambda: next(given, None) or self.pipe.reader()
+
         return await self.clock.run(
             probe(
                 self.job,
-                self.open_writer,
-                {"memory": self.reader, **more},
+                ways_in or [self.open_writer],
+                {name: opener(each) for name, each in readers.items()},
                 self.clock,
                 Controls(
                     stop=self.stop,
@@ -254,6 +263,56 @@ async def test_lossy_pipe_is_measured_all_the_same() -> None:
     assert 100 == result.consumers[0].counts.accepted
     assert result.consumers[0].counts.lost > 20
     assert "primers came back before the start" in result.warnings[0]
+
+
+async def test_subscription_that_was_left_behind_is_told_blind() -> None:
+    """When a new subscription gets what an old one misses, the platform is at fault."""
+    bench = Bench(messages=3000, cycles=30)
+    bench.job = dataclasses.replace(
+        bench.job, deadlines=Deadlines(late_after_ns=5 * NS, lost_after_ns=60 * NS)
+    )
+    old = bench.reader
+    bench.at_message[1000] = lambda: setattr(old, "deaf", True)
+    bench.at_message[2600] = lambda: setattr(old, "deaf", False)
+
+    result = await bench.run()
+
+    cycles = result.consumers[0].cycles
+    assert [State.PASS] * 10 == states(result)[:10]
+    assert [State.LOSS] * 15 == states(result)[10:25]
+    assert "blind readers: a new subscription got what this one missed: 100 lost" == (
+        cycles[15].reason
+    )
+    assert State.PASS is cycles[-1].state
+    assert "memory: blind readers: for" in result.warnings[0]
+
+
+async def test_loss_alone_is_not_blindness() -> None:
+    """What a new subscription misses as well is simply lost."""
+    bench = Bench(messages=3000, cycles=30, drop=range(1000, 1100))
+    bench.job = dataclasses.replace(
+        bench.job, deadlines=Deadlines(late_after_ns=5 * NS, lost_after_ns=60 * NS)
+    )
+
+    result = await bench.run()
+
+    assert "100 lost" == result.consumers[0].cycles[10].reason
+    assert () == result.warnings
+
+
+async def test_push_back_is_measured() -> None:
+    """How long each batch held the writer up is part of the result, by writer."""
+    bench = Bench()
+    second: list[MemoryWriter] = []
+
+    def open_second(report: Callable[..., None]) -> MemoryWriter:
+        second.append(bench.pipe.writer(report))
+        return second[0]
+
+    result = await bench.run(ways_in=[bench.open_writer, open_second])
+
+    assert [50, 50] == [each.accepted for each in result.writers]
+    assert [50, 50] == [each.blocked.count for each in result.writers]
 
 
 async def test_own_error_keeps_the_result_and_voids_it() -> None:

@@ -180,8 +180,8 @@ async def _probe(
             )
             result = await probe(
                 job,
-                lambda report: ends.writer(clock, report),
-                ends.readers(clock, job),
+                [lambda report: ends.writer(clock, report)],
+                ends.ways_out(clock, job),
                 clock,
                 controls,
             )

@@ -1,12 +1,12 @@
 """What is probed: the bundled stack, or a Loggregator somewhere else."""
 
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from prober.clock import Clock
-from prober.egress import Reader
 from prober.egress.rlp import RlpReader
 from prober.errors import UsageError
 from prober.ingress import Report
@@ -15,7 +15,7 @@ from prober.ingress.envelopes import INSTANCE
 from prober.pipeline.child import ChildStack
 from prober.pipeline.stack import ReferenceStack
 from prober.plan import Plan
-from prober.probe import Job
+from prober.probe import Job, OpenReader
 from prober.records import BufferDrops, Kind, Tls
 
 TLS_FILES = {"ca_file": "ca.crt", "cert_file": "client.crt", "key_file": "client.key"}
@@ -39,16 +39,21 @@ class Ends:
         """Return a writer to the agent."""
         return AgentWriter(self.agent, self.agent_tls, clock, report)
 
-    def readers(self, clock: Clock, job: Job) -> dict[str, Reader]:
-        """Return the consumers by name; a shard of its own for each connection."""
-        rlp = RlpReader(
-            self.rlp,
-            self.rlp_tls,
-            clock,
-            source_id=None if job.whole_firehose else job.plan.source_id,
-            kinds=tuple(Kind) if job.whole_firehose else _own_kinds(job.plan),
-            shard_id=lambda epoch: f"prober-{job.run_id}-rlp-{epoch}",
-        )
+    def ways_out(self, clock: Clock, job: Job) -> dict[str, OpenReader]:
+        """Return what opens each consumer, by name; each connection has its shard."""
+        opened = itertools.count(1)
+
+        def rlp() -> RlpReader:
+            number = next(opened)
+            return RlpReader(
+                self.rlp,
+                self.rlp_tls,
+                clock,
+                source_id=None if job.whole_firehose else job.plan.source_id,
+                kinds=tuple(Kind) if job.whole_firehose else _own_kinds(job.plan),
+                shard_id=lambda epoch: f"prober-{job.run_id}-rlp-{number}-{epoch}",
+            )
+
         return {"rlp": rlp}
 
 

@@ -24,6 +24,7 @@ from prober.stamp import Sightings
 
 _COUNTED = (State.PASS, State.LOSS)
 _LOST = (Fate.UNSEEN, Fate.AFTER_DEADLINE)
+_BLIND = "blind readers: a new subscription got what this one missed"
 Mask = NDArray[np.bool_]
 
 
@@ -54,12 +55,20 @@ class _Account:
     faults: list[Fault] = field(default_factory=list)
     absences: list[Fault] = field(default_factory=list)
     away_since: tuple[int, str] | None = None
+    blindness: list[Fault] = field(default_factory=list)
+    blind_since_ns: int | None = None
 
     def absent(self, from_ns: int, to_ns: int) -> str:
         """Return why the consumer was away at some time between the two."""
         if self.away_since is not None and self.away_since[0] <= to_ns:
             return self.away_since[1]
         return _overlapping(self.absences, from_ns, to_ns)
+
+    def blind(self, from_ns: int, to_ns: int) -> str:
+        """Return why the consumer got nothing though it was there, in that time."""
+        if self.blind_since_ns is not None and self.blind_since_ns <= to_ns:
+            return _BLIND
+        return _overlapping(self.blindness, from_ns, to_ns)
 
 
 def _overlapping(faults: Sequence[Fault], from_ns: int, to_ns: int) -> str:
@@ -164,6 +173,36 @@ class Ledger:
             absence = Fault(from_ns=since_ns, to_ns=at_ns, reason=reason)
             account.absences.append(absence)
             account.away_since = None
+
+    def blind(self, consumer: str, since_ns: int) -> None:
+        """Note that the platform left a consumer's subscription behind since then."""
+        self._accounts[consumer].blind_since_ns = since_ns
+
+    def see(self, consumer: str, at_ns: int) -> None:
+        """Note that a blind consumer's subscription gets everything again."""
+        account = self._accounts[consumer]
+        if account.blind_since_ns is not None:
+            account.blindness.append(
+                Fault(from_ns=account.blind_since_ns, to_ns=at_ns, reason=_BLIND)
+            )
+            account.blind_since_ns = None
+
+    def overdue_since(self, consumer: str, before_ns: int) -> int | None:
+        """Return when the first message was sent that should have come by now.
+
+        Of the cycles sent before a time, and not yet given up: the first send of the
+        first in which something is missing; None if nothing is.
+        """
+        lost_ns = before_ns - self._deadlines.lost_after_ns
+        sent = (self._last_sent_ns > lost_ns) & (self._last_sent_ns <= before_ns)
+        fates = self._accounts[consumer].tally.fates
+        for cycle in np.flatnonzero(sent):
+            span = self._plan.span_of(int(cycle))
+            here = slice(span.first, span.end)
+            unseen = fates[here] == Fate.UNSEEN
+            if np.any(unseen & (self._handed[here] != _Handed.REJECTED)):
+                return int(self._first_sent_ns[cycle])
+        return None
 
     def fault(self, fault: Fault, consumer: str | None = None) -> None:
         """Note a measured fault of the prober, at one consumer or (None) at all."""
@@ -337,5 +376,6 @@ class Ledger:
             or _overlapping(account.faults, from_ns, until),
             reader_away=account.absent(from_ns, until),
             attached=account.heard_ns > sent_ns,
+            blind=account.blind(from_ns, until),
             seconds_short=max(0, deadline_ns - now_ns) / NS,
         )

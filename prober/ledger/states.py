@@ -17,6 +17,8 @@ class Finding:
     """Why the reader was not attached for some of that time."""
     attached: bool = True
     """Something was received after the cycle's last send."""
+    blind: str = ""
+    """A fresh subscription got what this one missed: the platform's fault."""
     seconds_short: float = 0.0
     """How long before its deadline the cycle had to be judged."""
 
@@ -64,6 +66,12 @@ def _no_evidence(finding: Finding) -> str:
     return "no sign that the reader was attached to the end"
 
 
+def _blind(finding: Finding) -> str:
+    return (
+        f"{finding.blind}: {_bad(finding)}" if finding.blind and _bad(finding) else ""
+    )
+
+
 def _bad(finding: Finding) -> str:
     lost, corrupt = finding.counts.lost, finding.counts.corrupt
     words = [f"{lost:,} lost"] if lost else []
@@ -83,6 +91,7 @@ RULES: tuple[tuple[State, _Rule], ...] = (
     (State.INCONCLUSIVE, _nothing_accepted),  # nothing to deliver, nothing to judge
     (State.INCONCLUSIVE, _reader_away),  # we were not there to see
     (State.INCONCLUSIVE, _cut_short),  # what is missing may still have come
+    (State.LOSS, _blind),  # left behind: every nozzle connected then suffers it
     (State.INCONCLUSIVE, _no_evidence),  # we may not have been there to see
     (State.LOSS, _bad),
 )

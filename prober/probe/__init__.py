@@ -6,6 +6,17 @@ conductor  prime, send, wait for the tail, account
 """
 
 from prober.probe.conductor import probe
+from prober.probe.consumer import OpenReader
 from prober.probe.job import Controls, Job, Phase, Progress, unprobed
+from prober.probe.writers import OpenWriter
 
-__all__ = ["Controls", "Job", "Phase", "Progress", "probe", "unprobed"]
+__all__ = [
+    "Controls",
+    "Job",
+    "OpenReader",
+    "OpenWriter",
+    "Phase",
+    "Progress",
+    "probe",
+    "unprobed",
+]

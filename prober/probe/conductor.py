@@ -7,42 +7,30 @@ task group, and ends with it.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from prober.clock import NS, Clock, SystemClock
-from prober.egress import Reader
+from prober.clock import NS, Clock
 from prober.errors import CouldNotProbe, NeverPrimed, ProberError
-from prober.ingress import Report, Writer
 from prober.ingress.envelopes import Encoder
 from prober.ledger import Ledger
 from prober.plan import Plan
-from prober.probe.consumer import Consumer
+from prober.probe.blindness import Blindness
+from prober.probe.consumer import Consumer, OpenReader
+from prober.probe.health import LAG_LIMIT_SECONDS, Health
 from prober.probe.job import Controls, Job, Phase, Progress, unprobed
-from prober.records import Arrival, Evidence, Fault, Kind, RunResult, Sign
+from prober.probe.primers import PRIMER_SECONDS, Primers
+from prober.probe.writers import OpenWriter, Writers
+from prober.records import Arrival, Evidence, Kind, RunResult, Sign
 from prober.stamp import Mark, Scanner
 
-PRIMER_SECONDS = 0.11
-"""Between two primers: above the agent's 100 ms, so that each travels by itself."""
 PRIME_TIMEOUT_SECONDS = 15.0
 TRAILER_SECONDS = 0.2
 POLL_SECONDS = 0.05
-LAG_LIMIT_SECONDS = 1.0
-"""Own lag beyond which what was measured meanwhile is void."""
-STEP_LIMIT_SECONDS = 1.0
 INTERRUPTED_DRAIN_SECONDS = 2.0
 RATE_TOLERANCE = 0.95
 OVERSIZE = 100_000
 """Bytes of a payload above which Loggregator's own batches get too large for it."""
-
-
-@dataclass(slots=True)
-class _Health:
-    """The largest lags measured on ourselves, in seconds."""
-
-    loop_lag: float = 0.0
-    reader_lag: float = 0.0
-    clock_step: float = 0.0
 
 
 class _Probe:
@@ -51,20 +39,34 @@ class _Probe:
     def __init__(
         self,
         job: Job,
-        readers: Mapping[str, Reader],
+        ways_out: Mapping[str, OpenReader],
         clock: Clock,
         controls: Controls,
     ) -> None:
         self._job, self._clock, self._controls = job, clock, controls
         self._stop, self._enough = controls.stop, controls.enough
-        self._consumers = {name: Consumer(each) for name, each in readers.items()}
+        self.consumers = {
+            name: Consumer(reader=open_reader(), open=open_reader)
+            for name, open_reader in ways_out.items()
+        }
         self._scanner = Scanner(job.run_id, job.plan.cycle_of)
         self._encoder = Encoder(job.run_id, job.plan)
-        self.ledger = Ledger(job.plan, job.deadlines, list(readers))
-        self.health = _Health()
+        self.ledger = Ledger(job.plan, job.deadlines, list(ways_out))
+        self.health = Health(clock, self.ledger)
+        self._primers = Primers(self._encoder, clock)
+        self._blindness = [
+            Blindness(
+                name,
+                consumer,
+                clock=clock,
+                ledger=self.ledger,
+                scanner=self._scanner,
+                primers=self._primers,
+            )
+            for name, consumer in self.consumers.items()
+        ]
         self.warnings: list[str] = []
         self.started_ns = clock.now_ns()
-        self._primers_sent = 0
         self._sends: list[int] = []
         """Times of the first and the last batch, in nanoseconds."""
         self._last_count = 0
@@ -72,19 +74,22 @@ class _Probe:
         self._phase = Phase.PRIMING
         self._interrupted_ns = 0
 
-    async def run(self, writer: Writer) -> None:
+    async def run(self, writer: Writers) -> None:
         """Do the whole probe over open connections."""
         async with asyncio.TaskGroup() as tasks:
             background = [
-                tasks.create_task(self._watch_health()),
+                tasks.create_task(self.health.watch()),
                 tasks.create_task(self._show()),
             ]
-            for name, consumer in self._consumers.items():
+            for name, consumer in self.consumers.items():
                 self.ledger.leave(name, self.started_ns, "not yet subscribed")
                 background.append(tasks.create_task(self._listen(name, consumer)))
             await self._prime(writer)
             background.append(tasks.create_task(self._follow_cycles()))
             background.append(tasks.create_task(self._prime_again(writer)))
+            background.extend(
+                tasks.create_task(each.watch(writer)) for each in self._blindness
+            )
             await self._send(writer)
             self._enter(Phase.DRAINING)
             background.append(tasks.create_task(writer.flush(self._tail_seconds())))
@@ -94,7 +99,7 @@ class _Probe:
 
     # The phases.
 
-    async def _prime(self, writer: Writer) -> None:
+    async def _prime(self, writer: Writers) -> None:
         """Send primers until ten in a row came back to every consumer.
 
         A pipeline that loses steadily never brings ten: when time is up, one of them
@@ -102,50 +107,44 @@ class _Probe:
         """
         deadline_ns = self._clock.now_ns() + round(PRIME_TIMEOUT_SECONDS * NS)
         while not self._stop.is_set() and self._clock.now_ns() < deadline_ns:
-            if all(each.primed or each.cut for each in self._consumers.values()):
+            if all(each.primed or each.cut for each in self.consumers.values()):
                 break
-            await self._send_primer(writer)
+            await self._primers.send(writer)
         if self._stop.is_set():
             return
-        for name, consumer in self._consumers.items():
+        for name, consumer in self.consumers.items():
             if not consumer.primed:
                 self._settle_for_less(name, consumer)
-        if not any(consumer.primed for consumer in self._consumers.values()):
+        if not any(consumer.primed for consumer in self.consumers.values()):
             raise self._never_primed(writer)
 
     def _settle_for_less(self, name: str, consumer: Consumer) -> None:
-        came, sent = len(consumer.primers), self._primers_sent - consumer.primers_from
+        came, sent = len(consumer.primers), self._primers.sent - consumer.primers_from
         if came:
             self._attach(name, consumer, self._clock.now_ns())
         why = consumer.cut or f"{came} of {sent} primers came back before the start"
         self.warnings.append(f"{name}: {why}")
 
-    def _never_primed(self, writer: Writer) -> CouldNotProbe:
-        for consumer in self._consumers.values():
+    def _never_primed(self, writer: Writers) -> CouldNotProbe:
+        for consumer in self.consumers.values():
             if consumer.cut:
                 return CouldNotProbe(consumer.cut)
-        exits = ", ".join(each.reader.read_from for each in self._consumers.values())
+        exits = ", ".join(each.reader.read_from for each in self.consumers.values())
         return NeverPrimed(
-            f"{self._primers_sent} primers were written to the {writer.written_to}, "
+            f"{self._primers.sent} primers were written to the {writer.written_to}, "
             f"and none came back through the {exits} within "
             f"{PRIME_TIMEOUT_SECONDS:.0f} s: are both of the same foundation?"
         )
 
-    async def _send_primer(self, writer: Writer) -> None:
-        number, self._primers_sent = self._primers_sent, self._primers_sent + 1
-        raw = self._encoder.aid(Mark.PRIMER, number, self._clock.now_ns())
-        await writer.write(raw, None)
-        await self._clock.sleep(PRIMER_SECONDS)
-
-    async def _prime_again(self, writer: Writer) -> None:
+    async def _prime_again(self, writer: Writers) -> None:
         """Prime consumers that had to subscribe anew, beside everything else."""
         while True:
-            if all(consumer.primed for consumer in self._consumers.values()):
+            if all(consumer.primed for consumer in self.consumers.values()):
                 await self._clock.sleep(PRIMER_SECONDS)
             else:
-                await self._send_primer(writer)
+                await self._primers.send(writer)
 
-    async def _send(self, writer: Writer) -> None:
+    async def _send(self, writer: Writers) -> None:
         """Write what is planned when it is due; what is late is sent at once."""
         self._enter(Phase.SENDING)
         start_ns = self._clock.now_ns()
@@ -178,7 +177,7 @@ class _Probe:
                 return
             await self._clock.sleep(min(seconds, POLL_SECONDS))
 
-    async def _drain(self, writer: Writer) -> None:
+    async def _drain(self, writer: Writers) -> None:
         """Wait for the tail: for everything and a trailer, or for the last deadline."""
         trailers = next_ns = 0
         while self._tail_seconds() > 0 and not self._all_here():
@@ -204,7 +203,7 @@ class _Probe:
     def _all_here(self) -> bool:
         return all(
             consumer.trailed and self.ledger.complete(name)
-            for name, consumer in self._consumers.items()
+            for name, consumer in self.consumers.items()
         )
 
     # Beside the phases.
@@ -239,54 +238,28 @@ class _Probe:
         consumer.trailed = consumer.trailed or bool(found.trailers)
         if consumer.prime(found.primers):
             self._attach(name, consumer, arrival.at_ns)
-        consumer.lag = lag = (self._clock.now_ns() - arrival.at_ns) / NS
-        self.health.reader_lag = max(self.health.reader_lag, lag)
-        if lag > LAG_LIMIT_SECONDS:
-            self._fault(arrival.at_ns, f"our reader was {lag:.1f} s behind", name)
+        consumer.lag = self.health.read(name, arrival.at_ns)
 
     def _note(self, name: str, consumer: Consumer, evidence: Evidence) -> None:
         match evidence.sign:
             case Sign.CUT:
                 consumer.cut = evidence.detail
-                consumer.resubscribe(self._primers_sent)
+                consumer.resubscribe(self._primers.sent)
                 self.ledger.leave(
                     name, evidence.at_ns, f"consumer disconnected: {evidence.detail}"
                 )
             case Sign.CONNECTED:
-                consumer.resubscribe(self._primers_sent)
+                consumer.resubscribe(self._primers.sent)
             case Sign.HEARTBEAT:
                 self.ledger.hear(name, evidence.at_ns)
             case Sign.STALL:
-                self._fault(evidence.at_ns, evidence.detail, name)
+                self.health.blame(evidence.at_ns, evidence.detail, name)
             case Sign.CLOSING:
                 pass  # the reader has its successor open
 
     def _attach(self, name: str, consumer: Consumer, at_ns: int) -> None:
         consumer.primed = True
         self.ledger.attach(name, at_ns)
-
-    async def _watch_health(self) -> None:
-        """Measure how late the event loop is, and whether the wall clock was set."""
-        step = self._wall_step()
-        while True:
-            before_ns = self._clock.now_ns()
-            await self._clock.sleep(POLL_SECONDS)
-            lag = (self._clock.now_ns() - before_ns) / NS - POLL_SECONDS
-            self.health.loop_lag = max(self.health.loop_lag, lag)
-            if lag > LAG_LIMIT_SECONDS:
-                self._fault(before_ns, f"our event loop was {lag:.1f} s late")
-            last, step = step, self._wall_step()
-            self.health.clock_step = max(self.health.clock_step, abs(step - last))
-            if abs(step - last) > STEP_LIMIT_SECONDS:
-                words = f"the clock was set by {step - last:+.1f} s, or we were asleep"
-                self._fault(before_ns, words)
-
-    def _wall_step(self) -> float:
-        return self._clock.step_ns() / NS if isinstance(self._clock, SystemClock) else 0
-
-    def _fault(self, from_ns: int, reason: str, consumer: str | None = None) -> None:
-        fault = Fault(from_ns=from_ns, to_ns=self._clock.now_ns(), reason=reason)
-        self.ledger.fault(fault, consumer)
 
     def _enter(self, phase: Phase) -> None:
         self._phase = phase
@@ -303,8 +276,8 @@ class _Probe:
             phase=self._phase,
             planned=self._job.plan.messages,
             sent=self.ledger.attempted,
-            received={name: self.ledger.received(name) for name in self._consumers},
-            lag_seconds={name: each.lag for name, each in self._consumers.items()},
+            received={name: self.ledger.received(name) for name in self.consumers},
+            lag_seconds={name: each.lag for name, each in self.consumers.items()},
             rate=self._achieved(),
             seconds=(self._clock.now_ns() - self.started_ns) / NS,
             seconds_left=self._tail_seconds() if draining else None,
@@ -314,28 +287,29 @@ class _Probe:
         """Void everything, for an error that should not have been."""
         words = f"a fault of ours: {type(error).__name__}: {error}"
         self.warnings.append(words)
-        self._fault(self.started_ns, words)
+        self.health.blame(self.started_ns, words)
 
     # The result.
 
-    def result(self, writer: Writer) -> RunResult:
+    def result(self, writer: Writers) -> RunResult:
         """Return everything that was measured, judged as of now."""
         now_ns = self._clock.now_ns()
         achieved = self._achieved()
-        transports = {name: c.reader.transport for name, c in self._consumers.items()}
+        transports = {name: c.reader.transport for name, c in self.consumers.items()}
         return replace(
             unprobed(self._job, self.started_ns),
             ended_at_ns=now_ns,
             partial=self._stop.is_set(),
             rate_achieved=achieved,
-            written_to=(writer.written_to,),
+            written_to=tuple(each.written_to for each in writer.results()),
+            writers=writer.results(),
             consumers=tuple(self.ledger.results(transports, now_ns, self._planned())),
-            warnings=(*self.warnings, *_warnings(self._job.plan, achieved)),
-            health={
-                "loop_lag_max_seconds": self.health.loop_lag,
-                "reader_lag_max_seconds": self.health.reader_lag,
-                "clock_step_max_seconds": self.health.clock_step,
-            },
+            warnings=(
+                *self.warnings,
+                *(words for each in self._blindness for words in each.found),
+                *_warnings(self._job.plan, achieved),
+            ),
+            health=self.health.figures(),
         )
 
     def _planned(self) -> int:
@@ -375,25 +349,25 @@ def _warnings(plan: Plan, achieved: float | None) -> list[str]:
 
 async def probe(
     job: Job,
-    open_writer: Callable[[Report], Writer],
-    readers: Mapping[str, Reader],
+    ways_in: Sequence[OpenWriter],
+    ways_out: Mapping[str, OpenReader],
     clock: Clock,
     controls: Controls | None = None,
 ) -> RunResult:
     """Run one probe, and return everything it measured.
 
-    `readers` are the consumers, by name. Raises CouldNotProbe when nothing could be
-    measured.
+    Batches go to the writers in turn; `ways_out` are the consumers, by name. Raises
+    CouldNotProbe when nothing could be measured.
     """
-    run = _Probe(job, readers, clock, controls or Controls())
+    run = _Probe(job, ways_out, clock, controls or Controls())
+    writers = Writers(ways_in, clock, run.ledger.hand_over)
     with _single_error(run):
         async with contextlib.AsyncExitStack() as connections:
-            writer = open_writer(run.ledger.hand_over)
-            await connections.enter_async_context(writer)
-            for reader in readers.values():
-                await connections.enter_async_context(reader)
-            await run.run(writer)
-    return run.result(writer)
+            await connections.enter_async_context(writers)
+            for consumer in run.consumers.values():
+                await connections.enter_async_context(consumer.reader)
+            await run.run(writers)
+    return run.result(writers)
 
 
 @contextlib.contextmanager

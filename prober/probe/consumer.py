@@ -1,8 +1,12 @@
 """One consumer, and whether its reader is known to be attached."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from prober.egress import Reader
+
+OpenReader = Callable[[], Reader]
+"""Makes a reader with a subscription of its own each time."""
 
 PRIMERS = 10
 """Primers in a row that have to come back: one each would not cover every path."""
@@ -13,6 +17,7 @@ class Consumer:
     """What the probe remembers of one reader."""
 
     reader: Reader
+    open: OpenReader
     primers_from: int = 0
     """The first primer sent since the reader last subscribed."""
     primers: set[int] = field(default_factory=set)

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import itertools
 from collections.abc import Awaitable, Callable
 from fractions import Fraction
 
@@ -46,19 +47,26 @@ async def run(
         deadlines=Deadlines(late_after_ns=2 * NS, lost_after_ns=lost_after * NS),
         whole_firehose=whole,
     )
-    reader = RlpReader(
-        stack.rlp_address,
-        stack.client_tls("reverselogproxy"),
-        CLOCK,
-        source_id=None if whole else plan.source_id,
-        kinds=tuple(Kind),
-        shard_id=lambda epoch: f"test-{epoch}",
-    )
+    opened = itertools.count()
+
+    def reader() -> RlpReader:
+        number = next(opened)
+        return RlpReader(
+            stack.rlp_address,
+            stack.client_tls("reverselogproxy"),
+            CLOCK,
+            source_id=None if whole else plan.source_id,
+            kinds=tuple(Kind),
+            shard_id=lambda epoch: f"test-{number}-{epoch}",
+        )
+
     return await probe(
         job,
-        lambda report: AgentWriter(
-            stack.agent_address, stack.client_tls("metron"), CLOCK, report
-        ),
+        [
+            lambda report: AgentWriter(
+                stack.agent_address, stack.client_tls("metron"), CLOCK, report
+            )
+        ],
         {"rlp": reader},
         CLOCK,
         Controls(observer=observer),

@@ -49,6 +49,12 @@ LINES: list[tuple[str, Finding, State, str]] = [
         "ended 2.3 s before the last deadline",
     ),
     (
+        "blind",
+        Finding(counts=LOST, attached=False, blind="blind readers"),
+        State.LOSS,
+        "blind readers: 5 lost",
+    ),
+    (
         "no evidence",
         Finding(counts=LOST, attached=False),
         State.INCONCLUSIVE,
@@ -73,6 +79,7 @@ SPOILERS: list[Callable[[Finding], Finding]] = [
     lambda f: replace(f, counts=Counts(attempted=3, rejected=3)),
     lambda f: replace(f, reader_away="away"),
     lambda f: replace(f, seconds_short=1),
+    lambda f: replace(f, blind="blind"),
     lambda f: replace(f, attached=False),
     lambda f: f,
 ]
