@@ -14,6 +14,8 @@ from prober.report.words import MARKS, STATES, duration, many, moment, rate
 _MOST_GAPS = 4
 _MOST_ASIDES = 3
 _MOST_MARKS = 40
+_PUSHBACK_NS = NS // 10
+"""A write that blocks for longer is worth a word: Loggregator promises never to."""
 
 Fact = tuple[str, str]
 """Label and text; the label is empty where the one above still holds."""
@@ -40,7 +42,9 @@ def facts(report: Report) -> list[Fact]:
         *_each(report, "uncounted", _asides),
         *_each(report, "lost in", _gaps),
         *_each(report, "beside", _beside),
+        *_across(report),
         *_stack(report),
+        *_pushback(report),
         *_explanations(report),
         ("rate", _rate(report)),
         ("read", _read(report)),
@@ -168,6 +172,49 @@ def _stack(report: Report) -> Iterable[Fact]:
 
 def _buffer(drops: BufferDrops) -> str:
     return f"{drops.buffer} {drops.dropped:,}"
+
+
+def _across(report: Report) -> Iterable[Fact]:
+    """Return where losses lie as seen by several consumers: before the fork, or behind.
+
+    A stall of a router that overruns every subscription's ring looks like the former.
+    """
+    found = report.across
+    if found is None or not found.messages:
+        return
+    if not found.lost_by_all + found.lost_by_some:
+        yield "side by side", f"all consumers got all {found.messages:,}"
+        return
+    by_all = f"lost by all {found.lost_by_all:,}"
+    if found.lost_by_all:
+        by_all += " (before the fork, or a router stall that hit every subscription)"
+    alone = [
+        f"by {name} alone {count:,} (its own egress)"
+        for name, count in found.lost_only_by.items()
+        if count
+    ]
+    by_some = f"by some {found.lost_by_some:,}"
+    yield "side by side", "; ".join([by_all, by_some, *alone])
+
+
+def _pushback(report: Report) -> Iterable[Fact]:
+    """Return how the ways in differ, and how long they held the writer up."""
+    writers = report.result.writers
+    for each in writers:
+        slow = each.blocked.quantile(0.99)
+        held = duration(None if slow is None else slow / NS)
+        trouble = [
+            f"{count:,} {word}"
+            for count, word in (
+                (each.rejected, "rejected"),
+                (each.ambiguous, "ambiguous"),
+            )
+            if count
+        ]
+        if len(writers) > 1 or trouble or (slow or 0) > _PUSHBACK_NS:
+            told = [f"{each.attempted:,} messages", *trouble]
+            told.append(f"p99 of a write {held}")
+            yield "way in", f"{each.written_to}: {', '.join(told)}"
 
 
 def _explanations(report: Report) -> Iterable[Fact]:

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from typing import TypeAlias
 
+from prober import slo
 from prober.clock import NS
-from prober.records import PlanFacts, Span
+from prober.records import PlanFacts, Span, WriterResult
 from prober.report.model import Budget, Consumer, Cycle, Report, StackDrops
 
 SCHEMA = "prober.report/v1"
@@ -47,6 +48,8 @@ def document(report: Report) -> dict[str, Json]:
             "block": claim.block or None,
         },
         "consumers": [_consumer(each) for each in report.consumers],
+        "across": _across(report.across),
+        "writers": [_writer(each) for each in report.result.writers],
         "cycles": [_cycle(each) for each in report.cycles],
         "reference_stack": _stack(report.stack_drops),
         "health": {name: _finite(v) for name, v in report.result.health.items()},
@@ -124,6 +127,36 @@ def _budget(budget: Budget | None) -> Json:
         "consumed": float(budget.consumed),
         "remaining": float(budget.remaining),
         "remaining_if_unseen_lost": float(budget.remaining_if_unseen_lost),
+    }
+
+
+def _across(across: slo.Across | None) -> Json:
+    if across is None:
+        return None
+    return {
+        "messages": across.messages,
+        "lost_by_all": across.lost_by_all,
+        "lost_by_some": across.lost_by_some,
+        "lost_only_by": dict(across.lost_only_by),
+    }
+
+
+def _writer(writer: WriterResult) -> dict[str, Json]:
+    def seconds(q: float) -> Json:
+        ns = writer.blocked.quantile(q)
+        return None if ns is None else ns / NS
+
+    return {
+        "written_to": writer.written_to,
+        "attempted": writer.attempted,
+        "accepted": writer.accepted,
+        "rejected": writer.rejected,
+        "ambiguous": writer.ambiguous,
+        "blocked_seconds": {
+            "p50": seconds(0.5),
+            "p99": seconds(0.99),
+            "max": seconds(1),
+        },
     }
 
 

@@ -174,6 +174,8 @@ class Report:
     None when nothing counts on any of them.
     """
     cycles: tuple[Cycle, ...]
+    across: slo.Across | None
+    """What several consumers got of the same messages; None with a single one."""
     stack_drops: StackDrops | None
     """None against any other environment than the bundled stack."""
     early: bool
@@ -229,6 +231,7 @@ def build(
         consumers=consumers,
         worst=_worst(consumers),
         cycles=_cycles(result.consumers),
+        across=slo.across_run(result.consumers) if len(consumers) > 1 else None,
         stack_drops=_stack_drops(result),
         early=bool(early),
         explanations=tuple(_explain(evidence, worst_burst)) if explain else (),
