@@ -10,9 +10,14 @@ from pathlib import Path
 
 import pytest
 import trustme
+from hypothesis import settings
 
 from prober.pipeline.stack import ReferenceStack
 from prober.records import Tls
+
+# A slow machine is no counterexample, and a failure has to come back when it is sought.
+settings.register_profile("prober", deadline=None, derandomize=True)
+settings.load_profile("prober")
 
 
 @pytest.fixture
