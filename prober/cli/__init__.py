@@ -14,6 +14,8 @@ COMMANDS = (
     "run",
     "plan",
     "reference",
+    "init",
+    "config",
 )
 
 
