@@ -45,7 +45,7 @@ class SystemClock:
 
 
 async def finished(
-    clock: Clock, seconds: float, tasks: Collection[asyncio.Task[None]]
+    clock: Clock, seconds: float, tasks: Collection[asyncio.Task[object]]
 ) -> bool:
     """Wait for tasks, but not longer than some time; tell whether all are done."""
     alarm = asyncio.ensure_future(clock.sleep(seconds))

@@ -1,26 +1,24 @@
 """The way out by gRPC: `BatchedReceiver` of a reverse log proxy.
 
 A thread of its own reads each connection, so that the time of arrival is taken next to
-the socket, however busy the event loop is. Between the thread and the loop lies a queue
-bounded in bytes: when it is full the thread stops reading, and says so.
+the socket, however busy the event loop is. When the queue is full the thread stops
+reading, and says so.
 """
 
 import asyncio
-import itertools
 import random
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Self
 
 import grpc
 from grpc.experimental import ChannelOptions
 
 from prober import channel
-from prober.clock import NS, Clock
+from prober.clock import Clock
+from prober.egress.connection import Ending, Reconnecting
 from prober.egress.contents import contents
 from prober.errors import UsageError
-from prober.records import Arrival, Evidence, Kind, Sign, Tls
+from prober.records import Arrival, Kind, Sign, Tls
 from prober.rpc.loggregator_v2.egress_pb2 import (
     CounterSelector,
     EgressBatchRequest,
@@ -30,11 +28,6 @@ from prober.rpc.loggregator_v2.egress_pb2 import (
     Selector,
     TimerSelector,
 )
-
-QUEUE_BYTES = 64 << 20
-STALL_SECONDS = 0.1
-FIRST_BACKOFF_SECONDS = 0.1
-MAX_BACKOFF_SECONDS = 10.0
 
 _SINGLE_THREADED = ChannelOptions.SingleThreadedUnaryStream
 
@@ -59,54 +52,12 @@ def subscription(shard_id: str, source_id: str | None, kinds: Iterable[Kind]) ->
     ).SerializeToString()
 
 
-class _Queue:
-    """What the reading threads put and the event loop takes, in one order."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._filled = asyncio.Event()
-        self._items: deque[Arrival | Evidence] = deque()
-        self._changed = threading.Condition()
-        self._bytes = 0
-        self._closed = False
-
-    def put(self, item: Arrival | Evidence, size: int = 0) -> None:
-        """Append from any thread; waits while the queue holds too many bytes."""
-        with self._changed:
-            while size and self._bytes >= QUEUE_BYTES and not self._closed:
-                self._changed.wait()
-            if self._closed:
-                return
-            self._bytes += size
-            wake = not self._items
-            self._items.append(item)
-            if wake:
-                self._loop.call_soon_threadsafe(self._filled.set)
-
-    async def take(self) -> list[Arrival | Evidence]:
-        """Wait until there is something, and take all of it."""
-        await self._filled.wait()
-        with self._changed:
-            items = list(self._items)
-            self._items.clear()
-            self._bytes = 0
-            self._filled.clear()
-            self._changed.notify_all()
-        return items
-
-    def close(self) -> None:
-        """Let every waiting thread go; nothing is taken in any more."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-
-
-class RlpReader:
+class RlpReader(Reconnecting):
     """Reads from one reverse log proxy; see `prober.egress.Reader`.
 
     `shard_id` makes a name for each connection, so that none shares with the ghost of
-    the one before. A connection that ends is followed by another, on a fresh channel,
-    after a full-jitter back-off.
+    the one before; `ask` makes a shard's request, if it is for something else than
+    kinds of a source.
     """
 
     transport = "rlp"
@@ -120,53 +71,27 @@ class RlpReader:
         source_id: str | None,
         kinds: Sequence[Kind],
         shard_id: Callable[[int], str],
+        ask: Callable[[str], bytes] | None = None,
         rng: random.Random | None = None,
     ) -> None:
-        self.read_from = f"reverse log proxy at {address}"
-        self._address, self._tls, self._clock = address, tls, clock
-        self._source_id, self._kinds, self._shard_id = source_id, kinds, shard_id
-        self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
-
-    async def __aenter__(self) -> Self:
-        """Begin to connect: whether that succeeds is told as evidence."""
-        self._loop = asyncio.get_running_loop()
-        self._queue = _Queue(self._loop)
-        self._tasks = asyncio.TaskGroup()
-        await self._tasks.__aenter__()
-        self._supervisor = self._tasks.create_task(self._supervise())
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        """End the subscription, and wait for its thread."""
-        self._queue.close()
-        self._supervisor.cancel()
-        await self._tasks.__aexit__(None, None, None)
-
-    async def receive(self) -> Sequence[Arrival | Evidence]:
-        """Wait until there is something, and return all there is, oldest first."""
-        return await self._queue.take()
+        super().__init__(f"reverse log proxy at {address}", clock, rng)
+        self._address, self._tls = address, tls
+        self._shard_id = shard_id
+        self._ask = ask or (lambda shard: subscription(shard, source_id, kinds))
 
     def contents(self, arrival: Arrival) -> Mapping[bytes, bytes]:
         """Return, by stamp, what survives of each tagged envelope of an arrival."""
         return contents(arrival.batches)
 
-    async def _supervise(self) -> None:
-        failures = 0
-        for epoch in itertools.count(1):
-            received = await self._connection(epoch)
-            failures = 0 if received else failures + 1
-            longest = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2**failures)
-            await self._clock.sleep(self._rng.uniform(0, longest))
-
-    async def _connection(self, epoch: int) -> bool:
-        """Subscribe once and read until that ends; tell whether anything came."""
+    async def _connection(self, epoch: int) -> Ending:
+        """Subscribe once and read until that ends, on a thread."""
         try:
             credentials = channel.credentials(self._tls)
         except UsageError as error:  # read anew each time: they may be being replaced
             self._tell(Sign.CUT, epoch, str(error))
-            return False
-        request = subscription(self._shard_id(epoch), self._source_id, self._kinds)
-        ended: asyncio.Future[bool] = self._loop.create_future()
+            return Ending.NOTHING
+        request = self._ask(self._shard_id(epoch))
+        ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         with grpc.secure_channel(self._address, credentials, self._options()) as fresh:
             method: grpc.UnaryStreamMultiCallable[bytes, bytes] = fresh.unary_stream(
                 channel.BATCHED_RECEIVER
@@ -188,35 +113,26 @@ class RlpReader:
         return [*channel.options(self._tls, pings=True), (_SINGLE_THREADED, 1)]
 
     def _pump(
-        self, call: Iterable[bytes], epoch: int, ended: asyncio.Future[bool]
+        self, call: Iterable[bytes], epoch: int, ended: asyncio.Future[Ending]
     ) -> None:
         """Read a connection to its end; runs in a thread of its own."""
-        received = False
+        ending = Ending.NOTHING
         try:
             for raw in call:
-                received = True
-                at_ns = self._clock.now_ns()
-                arrival = Arrival(batches=(raw,), at_ns=at_ns, epoch=epoch)
-                self._queue.put(arrival, len(raw))
-                waited = (self._clock.now_ns() - at_ns) / NS
-                if waited > STALL_SECONDS:
-                    self._tell(Sign.STALL, epoch, f"own queue full for {waited:.1f} s")
+                ending = Ending.RECEIVED
+                self._hand_up(epoch, (raw,))
             self._tell(Sign.CUT, epoch, f"{self.read_from} ended the stream")
         except grpc.RpcError as error:
             self._tell(Sign.CUT, epoch, self._words(error))
         finally:
-            self._loop.call_soon_threadsafe(_resolve, ended, received)
+            ended.get_loop().call_soon_threadsafe(_resolve, ended, ending)
 
     def _words(self, error: grpc.RpcError) -> str:
         peer = "reverse log proxy"
         code, details = error.code(), error.details()
         return str(channel.explain(peer, self._address, self._tls, code, details))
 
-    def _tell(self, sign: Sign, epoch: int, detail: str = "") -> None:
-        at_ns = self._clock.now_ns()
-        self._queue.put(Evidence(sign=sign, at_ns=at_ns, epoch=epoch, detail=detail))
 
-
-def _resolve(future: asyncio.Future[bool], value: bool) -> None:  # noqa: FBT001
+def _resolve(future: asyncio.Future[Ending], ending: Ending) -> None:
     if not future.done():
-        future.set_result(value)
+        future.set_result(ending)

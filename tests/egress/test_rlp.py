@@ -7,10 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from fractions import Fraction
 
-import pytest
-
 from prober.clock import SystemClock
-from prober.egress import rlp
 from prober.egress.rlp import RlpReader
 from prober.ingress.agent import AgentWriter
 from prober.ingress.envelopes import Encoder
@@ -214,44 +211,6 @@ async def test_large_batches_pass(stack: ReferenceStack) -> None:
             for item in await source.receive():
                 if isinstance(item, Arrival):
                     received += sum(map(len, item.batches))
-
-
-async def test_queue_holds_a_bounded_number_of_bytes(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A thread that reads faster than it is emptied waits, and goes on afterwards."""
-    monkeypatch.setattr(rlp, "QUEUE_BYTES", 10)
-    queue = rlp._Queue(asyncio.get_running_loop())
-    arrival = Arrival(batches=(b"0123456789",), at_ns=1, epoch=1)
-    put = [threading.Event() for _ in range(2)]
-
-    def fill() -> None:
-        for each in put:
-            queue.put(arrival, 10)
-            each.set()
-
-    thread = threading.Thread(target=fill)
-    thread.start()
-    await asyncio.to_thread(put[0].wait)
-    assert not put[1].is_set()
-
-    assert [arrival] == await queue.take()
-    assert [arrival] == await queue.take()
-    thread.join()
-
-
-async def test_closed_queue_lets_the_thread_go() -> None:
-    """Closing wakes whoever waits for room, and takes nothing in any more."""
-    queue = rlp._Queue(asyncio.get_running_loop())
-    arrival = Arrival(batches=(b"x",), at_ns=1, epoch=1)
-    queue.put(arrival, rlp.QUEUE_BYTES)
-    thread = threading.Thread(target=queue.put, args=(arrival, 1))
-    thread.start()
-
-    queue.close()
-    thread.join()
-
-    assert [arrival] == await queue.take()
 
 
 async def test_nothing_is_left_behind(stack: ReferenceStack) -> None:
