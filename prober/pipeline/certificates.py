@@ -1,10 +1,12 @@
 """Throw-away certificates: a CA of our own and one leaf for each name that is verified.
 
 The names are those that Loggregator's own clients verify: `metron` is the agent,
-`doppler` a router, `reverselogproxy` the RLP. `client` is whoever else connects.
+`doppler` a router, `reverselogproxy` the RLP. `client` is whoever else connects, and
+`web` the servers of HTTPS, whose clients verify the host that they dialled.
 """
 
 import datetime as dt
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from prober.errors import UsageError
 from prober.records import Tls
 
 AGENT, ROUTER, RLP, CLIENT = "metron", "doppler", "reverselogproxy", "client"
+WEB = "web"
 
 _CA_NAME = "prober reference CA"
 _LIFE = dt.timedelta(days=365)
@@ -27,6 +30,8 @@ _CLOCKS_DIFFER = dt.timedelta(hours=1)
 _SERVER, _CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
 
 _Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+_Leaves = Mapping[str, x509.SubjectAlternativeName]
+"""The leaves that there are to be, and the names that each is to bear."""
 
 _USAGES: Mapping[str, tuple[x509.ObjectIdentifier, ...]] = {
     # Servers are clients, too: the agent dials the routers, the RLP likewise.
@@ -34,8 +39,10 @@ _USAGES: Mapping[str, tuple[x509.ObjectIdentifier, ...]] = {
     ROUTER: (_SERVER, _CLIENT),
     RLP: (_SERVER, _CLIENT),
     CLIENT: (_CLIENT,),
+    WEB: (_SERVER, _CLIENT),
 }
 _FILES = ("ca.crt", *(f"{n}.{end}" for n in _USAGES for end in ("crt", "key")))
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +73,10 @@ def read(files: Tls) -> Pem:
     )
 
 
-def provide(directory: Path, now_ns: int) -> None:
+def provide(directory: Path, now_ns: int, web_host: str | None = None) -> None:
     """See to it that `directory` holds valid certificates: reused, renewed or new.
 
+    With `web_host` there is one for HTTPS as well, for that host and for loopback.
     Raises UsageError when it cannot be used, or holds certificates that are not ours:
     those are never overwritten.
     """
@@ -81,9 +89,27 @@ def provide(directory: Path, now_ns: int) -> None:
             f"the certificate directory {directory} cannot be used:"
             f" {error.strerror}; choose another one"
         ) from error
-    if found and _usable(directory, now):
+    leaves = _leaves(web_host)
+    if found and _usable(directory, leaves, now):
         return
-    _write_all(directory, now)
+    _write_all(directory, leaves, now)
+
+
+def _leaves(web_host: str | None) -> _Leaves:
+    hosts = {name: [name] for name in _USAGES if name != WEB}
+    if web_host is not None:
+        hosts[WEB] = list(dict.fromkeys((*_LOOPBACK, web_host)))
+    return {
+        leaf: x509.SubjectAlternativeName([_general_name(name) for name in names])
+        for leaf, names in hosts.items()
+    }
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 def _read(path: Path) -> bytes:
@@ -96,12 +122,21 @@ def _read(path: Path) -> bytes:
         ) from error
 
 
-def _usable(directory: Path, now: dt.datetime) -> bool:
+def _usable(directory: Path, leaves: _Leaves, now: dt.datetime) -> bool:
     """Tell whether the certificates there, which must be ours, are all still good."""
     ca = _ours(directory)
     if _expires_soon(ca, now):
         return False
-    return all(_leaf_is_good(directory, name, ca, now) for name in _USAGES)
+    return all(
+        _leaf_is_good(directory, name, ca, now)
+        and _names(directory / f"{name}.crt") == leaves[name]
+        for name in leaves
+    )
+
+
+def _names(leaf: Path) -> x509.SubjectAlternativeName:
+    extensions = _certificate(leaf).extensions
+    return extensions.get_extension_for_class(x509.SubjectAlternativeName).value
 
 
 def _ours(directory: Path) -> x509.Certificate:
@@ -154,16 +189,17 @@ def _expires_soon(certificate: x509.Certificate, now: dt.datetime) -> bool:
     return certificate.not_valid_after_utc - _RENEW_BEFORE < now
 
 
-def _write_all(directory: Path, now: dt.datetime) -> None:
+def _write_all(directory: Path, leaves: _Leaves, now: dt.datetime) -> None:
     """Write a new CA and its leaves; the CA's key is forgotten at once."""
     ca_key = ec.generate_private_key(ec.SECP256R1())
-    ca = _issue(_CA_NAME, ca_key, ca_key, now)
+    ca = _issue(_CA_NAME, None, ca_key, ca_key, now)
     try:
         directory.chmod(0o700)
         _write(directory / "ca.crt", _pem(ca))
-        for name in _USAGES:
+        for name, names in leaves.items():
             key = _new_key(name)
-            _write(directory / f"{name}.crt", _pem(_issue(name, key, ca_key, now)))
+            leaf = _issue(name, names, key, ca_key, now)
+            _write(directory / f"{name}.crt", _pem(leaf))
             _write(directory / f"{name}.key", _key_pem(key))
     except OSError as error:
         raise UsageError(
@@ -180,10 +216,14 @@ def _new_key(name: str) -> _Key:
 
 
 def _issue(
-    name: str, key: _Key, ca_key: ec.EllipticCurvePrivateKey, now: dt.datetime
+    name: str,
+    names: x509.SubjectAlternativeName | None,
+    key: _Key,
+    ca_key: ec.EllipticCurvePrivateKey,
+    now: dt.datetime,
 ) -> x509.Certificate:
-    """Return a certificate for `key`: of the CA itself when it signs its own key."""
-    is_ca = key is ca_key
+    """Return a certificate for `key`; one without `names` is the CA's own."""
+    is_ca = names is None
     builder = (
         x509.CertificateBuilder()
         .subject_name(_common_name(name))
@@ -194,8 +234,7 @@ def _issue(
         .not_valid_after(now + _LIFE)
         .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
     )
-    if not is_ca:
-        names = x509.SubjectAlternativeName([x509.DNSName(name)])
+    if names is not None:
         usage = x509.ExtendedKeyUsage(_USAGES[name])
         builder = builder.add_extension(names, critical=False)
         builder = builder.add_extension(usage, critical=False)

@@ -17,7 +17,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack
@@ -45,12 +45,15 @@ class StackOptions(TypedDict, total=False):
     agent_port: int
     router_ports: tuple[int, ...]
     rlp_port: int
+    doors: tuple[str, ...]
+    door_ports: Mapping[str, int]
     track: Track | None
 
 
 class ChildStack:
     """A `ReferenceStack` in a child process, with the same face; questions are awaited.
 
+    The URL of a door that was not opened is empty.
     Raises UsageError on entry as that one does, and CouldNotProbe when the process has
     ended by itself: its standard error tells why.
     """
@@ -58,6 +61,11 @@ class ChildStack:
     agent_address: str
     rlp_address: str
     router_addresses: tuple[str, ...]
+    gateway_url: str
+    firehose_url: str
+    metrics_url: str
+    uaa_url: str
+    uaa_client: tuple[str, str]
 
     def __init__(self, **options: Unpack[StackOptions]) -> None:
         self._options = options
@@ -133,6 +141,34 @@ class ChildStack:
         """Start the RLP anew, on the same port."""
         await self._ask("start_rlp")
 
+    async def kill_door(self, name: str) -> None:
+        """End `gateway`, `firehose`, `metrics` or `uaa` at once, cutting its clients."""
+        await self._ask("kill_door", name)
+
+    async def start_door(self, name: str) -> None:
+        """Start one of them anew, on the same port."""
+        await self._ask("start_door", name)
+
+    async def add_client(
+        self,
+        client_id: str,
+        secret: str,
+        scopes: Collection[str] = (),
+        apps: Collection[str] = (),
+    ) -> None:
+        """Let a client have tokens with these scopes, and read these apps' logs."""
+        await self._ask("add_client", client_id, secret, [*scopes], [*apps])
+
+    async def add_user(
+        self,
+        name: str,
+        password: str,
+        scopes: Collection[str] = (),
+        apps: Collection[str] = (),
+    ) -> None:
+        """Let a user have tokens by the client `cf`, which has no secret."""
+        await self._ask("add_user", name, password, [*scopes], [*apps])
+
     def _be(self, message: Mapping[str, Any]) -> None:
         if "refused" in message:
             raise UsageError(message["refused"])
@@ -140,6 +176,11 @@ class ChildStack:
         self.agent_address = ready["agent_address"]
         self.rlp_address = ready["rlp_address"]
         self.router_addresses = tuple(ready["router_addresses"])
+        self.gateway_url = ready.get("gateway_url", "")
+        self.firehose_url = ready.get("firehose_url", "")
+        self.metrics_url = ready.get("metrics_url", "")
+        self.uaa_url = ready.get("uaa_url", "")
+        self.uaa_client = (ready.get("client_id", ""), ready.get("client_secret", ""))
         self._directory = Path(ready["directory"])
 
     async def _ask(self, call: str, *arguments: object) -> Any:  # noqa: ANN401 - JSON

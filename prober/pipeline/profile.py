@@ -39,6 +39,14 @@ class Profile:
     rlp_flush: float = 0.1
     """A batch whose interval is over is sent when no envelope came for that long."""
     max_egress_streams: int = 500
+    head_timeout: float = 2.0
+    """How long a door of HTTPS waits for a request's head."""
+    token_life: float = 43_200.0
+    """How long a token of the UAA is good."""
+    gateway_heartbeat: float = 15.0
+    """The gateway tells that it lives when it sent no batch for that long."""
+    gateway_life: float = 840.0
+    """The gateway closes a stream that is so old."""
     batch_size: int = 100
     batch_interval: float = 0.1
     router_metrics: float = 5.0

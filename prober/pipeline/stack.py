@@ -6,7 +6,7 @@ async with ReferenceStack(routers=2) as stack:
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -19,10 +19,12 @@ from prober.pipeline import certificates
 from prober.pipeline.agent import Agent
 from prober.pipeline.buffers import Track
 from prober.pipeline.component import Setting, Tasks
+from prober.pipeline.doors import DOORS, Doors
 from prober.pipeline.profile import Profile, named
 from prober.pipeline.rlp import Rlp
 from prober.pipeline.router import Router
 from prober.pipeline.statistics import StackStatistics
+from prober.pipeline.uaa import CLIENT_ID
 from prober.records import BufferDrops, Tls
 
 
@@ -30,9 +32,11 @@ class ReferenceStack:
     """The components as one thing, alive inside `async with`.
 
     A port of 0 is chosen by the system; `router_ports` has one for each router, or is
-    empty. `tls_dir` keeps the certificates for the next time; without it they are
-    thrown away. `track` is the source_id and instance_id of the envelopes that every
-    buffer counts apart. Routers are numbered from 0, as in `router_addresses`.
+    empty. `doors` are opened beside those of gRPC: any of `DOORS`; `door_ports` has
+    their ports by name, and that of `uaa`. `tls_dir` keeps the certificates for the
+    next time; without it they are thrown away. `track` is the source_id and instance_id
+    of the envelopes that every buffer counts apart. Routers are numbered from 0, as in
+    `router_addresses`.
 
     Entering raises UsageError when a port is taken or `tls_dir` cannot be used. A
     component that fails ends the block with an ExceptionGroup.
@@ -50,6 +54,8 @@ class ReferenceStack:
         agent_port: int = 0,
         router_ports: Sequence[int] = (),
         rlp_port: int = 0,
+        doors: Collection[str] = (),
+        door_ports: Mapping[str, int] | None = None,
         track: Track | None = None,
     ) -> None:
         if routers < 1:
@@ -59,6 +65,11 @@ class ReferenceStack:
                 f"there are {routers} routers and {len(router_ports)} router ports:"
                 " name one for each, or none"
             )
+        if strange := set(doors) - set(DOORS):
+            raise UsageError(
+                f"there is no door {min(strange)!r}: choose from {', '.join(DOORS)}"
+            )
+        self._doors_wanted, self._door_ports = doors, door_ports or {}
         self._profile = named(profile) if isinstance(profile, str) else profile
         self._seed = seed
         self._clock = clock or SystemClock()
@@ -67,6 +78,7 @@ class ReferenceStack:
         self._agent_port, self._rlp_port = agent_port, rlp_port
         self._router_ports = router_ports or (0,) * routers
         self._track = track
+        self._doors = Doors()
         self._closing = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -100,9 +112,35 @@ class ReferenceStack:
         """Where consumers connect to, expecting the name `reverselogproxy`."""
         return self._rlp.address
 
+    @property
+    def gateway_url(self) -> str:
+        """Where consumers get server-sent events; the door is called `gateway`."""
+        return self._doors["gateway"].url
+
+    @property
+    def firehose_url(self) -> str:
+        """Where consumers open websockets; the door is called `firehose`."""
+        return self._doors["firehose"].url
+
+    @property
+    def uaa_url(self) -> str:
+        """Where tokens for these two come from."""
+        return self._doors["uaa"].url
+
+    @property
+    def metrics_url(self) -> str:
+        """Where the agent's Prometheus endpoint is; the door is called `metrics`."""
+        return self._doors["metrics"].url
+
+    @property
+    def uaa_client(self) -> tuple[str, str]:
+        """Name and secret of a client that may read the whole Firehose."""
+        return CLIENT_ID, self._doors.uaa.client_secret
+
     def ends(self) -> dict[str, Any]:
         """Return the addresses and the certificates' directory as plain values."""
         return {
+            **self._doors.ends(),
             "agent_address": self.agent_address,
             "router_addresses": self.router_addresses,
             "rlp_address": self.rlp_address,
@@ -117,8 +155,9 @@ class ReferenceStack:
         """Return what every component and every buffer counted so far."""
         parts: tuple[Agent | Router | Rlp, ...]
         parts = (self._agent, *self._routers, self._rlp)
+        components = tuple(part.statistics() for part in parts)
         return StackStatistics(
-            components=tuple(part.statistics() for part in parts),
+            components=components + self._doors.statistics(),
             buffers=tuple(line for part in parts for line in part.buffers()),
         )
 
@@ -160,6 +199,38 @@ class ReferenceStack:
         await self._rlp.kill()
         await self._rlp.start()
 
+    async def kill_door(self, name: str) -> None:
+        """End `gateway`, `firehose`, `metrics` or `uaa` at once, cutting its clients.
+
+        Raises UsageError when the stack has no such door.
+        """
+        await self._doors[name].kill()
+
+    async def start_door(self, name: str) -> None:
+        """Start one of them anew, on the same port."""
+        await self._doors[name].kill()
+        await self._doors[name].start()
+
+    async def add_client(
+        self,
+        client_id: str,
+        secret: str,
+        scopes: Collection[str] = (),
+        apps: Collection[str] = (),
+    ) -> None:
+        """Let a client have tokens with these scopes, and read these apps' logs."""
+        self._doors.uaa.add_client(client_id, secret, scopes, apps)
+
+    async def add_user(
+        self,
+        name: str,
+        password: str,
+        scopes: Collection[str] = (),
+        apps: Collection[str] = (),
+    ) -> None:
+        """Let a user have tokens by the client `cf`, which has no secret."""
+        self._doors.uaa.add_user(name, password, scopes, apps)
+
     async def _provide_certificates(self, opened: AsyncExitStack) -> Path:
         directory = self._tls_dir
         if directory is None:
@@ -170,9 +241,10 @@ class ReferenceStack:
             )
         # Certificates live in real time, whatever the stack's clock says.
         now_ns = SystemClock().now_ns()
+        web_host = self._host if self._doors_wanted else None
         with ThreadPoolExecutor(1) as thread:  # the loop's own would outlive us
             await asyncio.get_running_loop().run_in_executor(
-                thread, certificates.provide, directory, now_ns
+                thread, certificates.provide, directory, now_ns, web_host
             )
         return directory
 
@@ -216,6 +288,9 @@ class ReferenceStack:
         self._agent = Agent(setting, self._agent_port, addresses)
         opened.push_async_callback(self._agent.kill)
         await self._agent.start()
+        await self._doors.open(
+            setting, self._doors_wanted, self._door_ports, self.rlp_address, opened
+        )
 
 
 @asynccontextmanager
