@@ -1,0 +1,1 @@
+"""GENERATED from proto/ by proto/generate.py; do not edit."""
