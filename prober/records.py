@@ -238,6 +238,31 @@ class BufferDrops:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformIncrease:
+    """How much one of Loggregator's own counters grew while a run went on.
+
+    Never more than the truth, and often less: counters travel through the pipeline
+    that is losing data, and what they tell is summed over everybody's envelopes.
+    """
+
+    component: str
+    """`router`, `RLP`, `traffic controller`, `agent`."""
+    instance: str
+    """`job/index` of the agent that the counter passed; empty if it had no such."""
+    counter: str
+    """As Loggregator names it: `dropped`, `rejected_streams`."""
+    direction: str
+    """`ingress`, `egress`, `all`; empty where the counter has none."""
+    increase: int
+    from_ns: int
+    """Nothing from before is in it: an interval before the first reading."""
+    to_ns: int
+    """When the last reading came."""
+    silent_ns: int
+    """The longest time without a reading that was more than some intervals; or 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
     """Everything that one run measured; reports are made of this and nothing else."""
 
@@ -259,5 +284,7 @@ class RunResult:
     warnings: tuple[str, ...] = ()
     stack_drops: tuple[BufferDrops, ...] = ()
     """Of the bundled stack; empty against any other environment."""
+    platform: tuple[PlatformIncrease, ...] | None = None
+    """Of the deployment's own counters; None when nobody looked."""
     health: Mapping[str, float] = field(default_factory=dict)
     """Measured on ourselves: `loop_lag_max_seconds`, `reader_lag_max_seconds`, …"""

@@ -44,7 +44,7 @@ def contents(batches: Iterable[bytes]) -> dict[bytes, bytes]:
     """
     found = {}
     for raw in batches:
-        for envelope in _envelopes(raw):
+        for envelope in envelopes(raw):
             surviving = _SURVIVING.get(envelope.WhichOneof("message") or "")
             stamp = envelope.tags.get(TAG, "")
             if surviving is not None and stamp:
@@ -52,7 +52,8 @@ def contents(batches: Iterable[bytes]) -> dict[bytes, bytes]:
     return found
 
 
-def _envelopes(raw: bytes) -> Iterable[Envelope]:
+def envelopes(raw: bytes) -> Iterable[Envelope]:
+    """Return the envelopes of a batch, none of one that cannot be decoded."""
     try:
         return EnvelopeBatch.FromString(raw).batch
     except DecodeError:

@@ -2,12 +2,14 @@
 
 job        what one run is to do, how far it is, and who is told
 consumer   whether a reader is known to be attached
+platform   Loggregator's own counters, watched beside
 conductor  prime, send, wait for the tail, account
 """
 
 from prober.probe.conductor import probe
 from prober.probe.consumer import OpenReader
 from prober.probe.job import Controls, Job, Phase, Progress, unprobed
+from prober.probe.platform import PlatformSource
 from prober.probe.writers import OpenWriter
 
 __all__ = [
@@ -16,6 +18,7 @@ __all__ = [
     "OpenReader",
     "OpenWriter",
     "Phase",
+    "PlatformSource",
     "Progress",
     "probe",
     "unprobed",

@@ -19,6 +19,7 @@ from prober.probe.blindness import Blindness
 from prober.probe.consumer import Consumer, OpenReader
 from prober.probe.health import LAG_LIMIT_SECONDS, Health
 from prober.probe.job import Controls, Job, Phase, Progress, unprobed
+from prober.probe.platform import PlatformWatch
 from prober.probe.primers import PRIMER_SECONDS, Primers
 from prober.probe.writers import OpenWriter, Writers
 from prober.records import Arrival, Evidence, Kind, RunResult, Sign
@@ -359,15 +360,21 @@ async def probe(
     Batches go to the writers in turn; `ways_out` are the consumers, by name. Raises
     CouldNotProbe when nothing could be measured.
     """
-    run = _Probe(job, ways_out, clock, controls or Controls())
+    controls = controls or Controls()
+    run = _Probe(job, ways_out, clock, controls)
+    watch = PlatformWatch(controls.platform, clock)
     writers = Writers(ways_in, clock, run.ledger.hand_over)
     with _single_error(run):
         async with contextlib.AsyncExitStack() as connections:
             await connections.enter_async_context(writers)
             for consumer in run.consumers.values():
                 await connections.enter_async_context(consumer.reader)
+            await connections.enter_async_context(watch)
             await run.run(writers)
-    return run.result(writers)
+            result = run.result(writers)
+            await watch.settle(result, controls.stop)
+            return watch.complete(result)
+    return watch.complete(run.result(writers))
 
 
 @contextlib.contextmanager

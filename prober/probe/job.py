@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from prober.ledger import Deadlines
 from prober.plan import Plan
+from prober.probe.platform import PlatformSource
 from prober.records import CycleResult, PlanFacts, RunResult
 
 
@@ -96,3 +97,5 @@ class Controls:
     """Set it, and the run ends with the cycle that is being sent: whole."""
     observer: Observer = lambda _: None
     on_cycle: OnCycle = lambda _: None
+    platform: PlatformSource | None = None
+    """Where Loggregator's own counters are read beside the run; None for nowhere."""

@@ -9,6 +9,7 @@ from prober import slo
 from prober.clock import NS
 from prober.records import BufferDrops, State
 from prober.report.model import Aside, Consumer, GapSize, Report
+from prober.report.platform import DROPPED, PlatformCounter
 from prober.report.words import MARKS, STATES, duration, many, moment, rate
 
 _MOST_GAPS = 4
@@ -44,6 +45,7 @@ def facts(report: Report) -> list[Fact]:
         *_each(report, "beside", _beside),
         *_across(report),
         *_stack(report),
+        *_platform(report),
         *_pushback(report),
         *_explanations(report),
         ("rate", _rate(report)),
@@ -172,6 +174,49 @@ def _stack(report: Report) -> Iterable[Fact]:
 
 def _buffer(drops: BufferDrops) -> str:
     return f"{drops.buffer} {drops.dropped:,}"
+
+
+def _platform(report: Report) -> Iterable[Fact]:
+    """Tell which of Loggregator's own counters grew, and what that is worth."""
+    found = report.platform
+    if found is None:
+        return
+    moved = [each for each in found.counters if each.increase or each.silent]
+    still = [_called(each) for each in found.counters if each not in moved]
+    texts = [_counter(each) for each in moved]
+    texts += [f"no rise of {', '.join(still)}"] if still else []
+    for place, text in enumerate([*texts, found.evidence]):
+        yield "" if place else "platform", text
+
+
+def _counter(counter: PlatformCounter) -> str:
+    """Return `router egress drops rose by 30 from 08:00:01 to 08:00:16 at 1 of 8`."""
+    told = f"{_called(counter)} rose by {counter.increase:,}"
+    told += f" from {moment(counter.from_ns)} to {moment(counter.to_ns)}"
+    if counter.instances > 1:
+        told += f" at {len(counter.rose):,} of {counter.instances:,}"
+    limit = _LIMITS.get((counter.component, counter.counter, counter.direction))
+    told += f", {limit}" if limit and counter.increase else ""
+    if not counter.silent:
+        return told
+    silent = f"{counter.silent:,} of {counter.instances:,} fell silent"
+    return f"{told}; {silent}, itself a sign of loss"
+
+
+def _called(counter: PlatformCounter) -> str:
+    """Return `router egress drops`."""
+    name = "drops" if counter.counter == DROPPED else counter.counter
+    return " ".join(filter(None, (counter.component, counter.direction, name)))
+
+
+_LIMITS = {
+    ("router", DROPPED, "egress"): "summed over all subscriptions of all consumers",
+    ("router", DROPPED, "ingress"): "of everybody's envelopes",
+    ("RLP", DROPPED, "egress"): "summed over all of its consumers",
+    ("agent", DROPPED, "ingress"): "of everybody's envelopes",
+    ("agent", DROPPED, "egress"): "of everybody's envelopes",
+}
+"""What a counter cannot tell apart."""
 
 
 def _across(report: Report) -> Iterable[Fact]:

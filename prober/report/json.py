@@ -15,6 +15,7 @@ from prober import slo
 from prober.clock import NS
 from prober.records import PlanFacts, Span, WriterResult
 from prober.report.model import Budget, Consumer, Cycle, Report, StackDrops
+from prober.report.platform import Platform
 
 SCHEMA = "prober.report/v1"
 
@@ -52,6 +53,7 @@ def document(report: Report) -> dict[str, Json]:
         "writers": [_writer(each) for each in report.result.writers],
         "cycles": [_cycle(each) for each in report.cycles],
         "reference_stack": _stack(report.stack_drops),
+        "platform": _platform(report.platform),
         "health": {name: _finite(v) for name, v in report.result.health.items()},
         "warnings": list(report.result.warnings),
     }
@@ -127,6 +129,31 @@ def _budget(budget: Budget | None) -> Json:
         "consumed": float(budget.consumed),
         "remaining": float(budget.remaining),
         "remaining_if_unseen_lost": float(budget.remaining_if_unseen_lost),
+    }
+
+
+def _platform(platform: Platform | None) -> Json:
+    if platform is None:
+        return None
+    return {
+        "evidence": platform.evidence,
+        "counters": [
+            {
+                "component": each.component,
+                "counter": each.counter,
+                "direction": each.direction,
+                "increase": each.increase,
+                "instances": each.instances,
+                "silent": each.silent,
+                "rose": [
+                    {"instance": one.instance, "increase": one.increase}
+                    for one in each.rose
+                ],
+                "from": _time(each.from_ns),
+                "to": _time(each.to_ns),
+            }
+            for each in platform.counters
+        ],
     }
 
 

@@ -20,6 +20,7 @@ from prober.records import (
     Span,
     State,
 )
+from prober.report.platform import Platform, platform_of
 
 RINGS: Mapping[int, tuple[str, ...]] = {
     1_000: ("router",),  # v2 egress, one for each subscription
@@ -178,6 +179,8 @@ class Report:
     """What several consumers got of the same messages; None with a single one."""
     stack_drops: StackDrops | None
     """None against any other environment than the bundled stack."""
+    platform: Platform | None
+    """What Loggregator's own counters say; None when nobody looked."""
     early: bool
     """The claim is the e-process's, which was asked after every cycle."""
     explanations: tuple[Explanation, ...]
@@ -233,9 +236,16 @@ def build(
         cycles=_cycles(result.consumers),
         across=slo.across_run(result.consumers) if len(consumers) > 1 else None,
         stack_drops=_stack_drops(result),
+        platform=_platform(result, consumers),
         early=bool(early),
         explanations=tuple(_explain(evidence, worst_burst)) if explain else (),
     )
+
+
+def _platform(result: RunResult, consumers: Sequence[Consumer]) -> Platform | None:
+    lost = sum(each.counts.lost for each in consumers)
+    owners = {o for each in consumers for gap in each.gap_sizes for o in gap.owners}
+    return platform_of(result.platform, lost, owners)
 
 
 def _claim(
