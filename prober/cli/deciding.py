@@ -1,11 +1,18 @@
-"""Ends a run as soon as its objective is proved or disproved."""
+"""Ends a run early: its objective is decided, or it loses more than it should."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from fractions import Fraction
+from typing import Protocol
 
 from prober import slo
+from prober.plan import Plan
 from prober.records import ConsumerResult, CycleResult, State
+
+MOST_LOSS = Fraction(1, 5)
+"""The share of a cycle that may be lost before it counts against going on."""
+MOST_LOSSY_CYCLES = 3
 
 
 class EarlyDecision:
@@ -52,14 +59,60 @@ class EarlyDecision:
             )
         return self._processes[consumer]
 
-    def watch(
-        self, enough: asyncio.Event
-    ) -> Callable[[Mapping[str, CycleResult]], None]:
-        """Return what takes cycles in, and says when that is enough."""
 
-        def take(cycle: Mapping[str, CycleResult]) -> None:
-            self.take(cycle)
-            if self.made:
+class LossGuard:
+    """Sees to it that a run does not go on while it loses a lot, or makes others lose.
+
+    Without a plan it watches nothing: the bundled stack is nobody else's.
+    """
+
+    def __init__(self, plan: Plan | None) -> None:
+        self._plan = plan
+        self._lossy = 0
+
+    @property
+    def made(self) -> bool:
+        """Whether the run has to end."""
+        return self._plan is not None and self._lossy >= MOST_LOSSY_CYCLES
+
+    def take(self, cycle: Mapping[str, CycleResult]) -> None:
+        """Take in the next cycle, as every consumer saw it."""
+        self._lossy += any(
+            result.state is State.LOSS
+            and result.counts.bad > MOST_LOSS * result.counts.accepted
+            for result in cycle.values()
+        )
+
+    def words(self) -> tuple[str, ...]:
+        """Return what to say of it; nothing when it let the run be."""
+        if not self.made:
+            return ()
+        many = f"{MOST_LOSSY_CYCLES} cycles lost more than {float(MOST_LOSS):.0%}"
+        return (f"stopped by ourselves: {many}",)
+
+
+class Follower(Protocol):
+    """Takes cycles in, and knows when it is enough."""
+
+    @property
+    def made(self) -> bool:
+        """Whether it is enough."""
+        ...
+
+    def take(self, cycle: Mapping[str, CycleResult]) -> None:
+        """Take in the next cycle, as every consumer saw it."""
+        ...
+
+
+def followers(
+    enough: asyncio.Event, *each: Follower
+) -> Callable[[Mapping[str, CycleResult]], None]:
+    """Return what hands cycles to each follower, and says when one has enough."""
+
+    def take(cycle: Mapping[str, CycleResult]) -> None:
+        for follower in each:
+            follower.take(cycle)
+            if follower.made:
                 enough.set()
 
-        return take
+    return take

@@ -50,20 +50,17 @@ class Options:
     stack_process: bool
     yes: bool
 
-    @property
-    def bundled(self) -> bool:
-        """Whether the reference stack is probed."""
-        return self.agent is None
-
-    @property
-    def environment(self) -> str:
-        """What reports call the pipeline."""
-        return "reference" if self.bundled else str(self.agent)
-
 
 _Command = Callable[..., Any]
 
 _OPTIONS: tuple[Callable[[_Command], _Command], ...] = (
+    click.argument("env", required=False, metavar="[ENV]"),
+    click.option(
+        "--config",
+        metavar="FILE",
+        panel="What is sent",
+        help="Where ENV stands.  [default: ./prober.yaml, or the user's]",
+    ),
     click.option(
         "--messages",
         type=values.Count(1),
@@ -228,20 +225,20 @@ _OPTIONS: tuple[Callable[[_Command], _Command], ...] = (
         "--agent",
         type=values.Address(),
         metavar="HOST:PORT",
-        panel="Another Loggregator",
+        panel="A Loggregator without configuration",
         help="Write to this agent, forwarder agent or router.",
     ),
     click.option(
         "--rlp",
         type=values.Address(),
         metavar="HOST:PORT",
-        panel="Another Loggregator",
+        panel="A Loggregator without configuration",
         help="Read from this reverse log proxy.",
     ),
     click.option(
         "--tls-dir",
         metavar="DIR",
-        panel="Another Loggregator",
+        panel="A Loggregator without configuration",
         help="Where ca.crt, client.crt and client.key lie.",
     ),
     click.option(
@@ -249,7 +246,7 @@ _OPTIONS: tuple[Callable[[_Command], _Command], ...] = (
         metavar="NAME",
         default="metron",
         show_default=True,
-        panel="Another Loggregator",
+        panel="A Loggregator without configuration",
         help="The name in its certificate; a router's is doppler.",
     ),
     click.option(
@@ -257,14 +254,14 @@ _OPTIONS: tuple[Callable[[_Command], _Command], ...] = (
         metavar="NAME",
         default="reverselogproxy",
         show_default=True,
-        panel="Another Loggregator",
+        panel="A Loggregator without configuration",
         help="The name in its certificate.",
     ),
     click.option(
         "--yes",
         is_flag=True,
-        panel="Another Loggregator",
-        help="Agree to --rate max there.",
+        panel="A Loggregator without configuration",
+        help="Agree to more than is usual there.",
     ),
     click.option(
         "--stack-process",
@@ -293,27 +290,10 @@ def check(options: Options, given: Collection[str]) -> None:
     together = (options.agent, options.rlp, options.tls_dir)
     if any(together) and not all(together):
         raise UsageError("--agent, --rlp and --tls-dir go together: give all three")
-    if options.stack_process and not options.bundled:
-        raise UsageError("--stack-process is for the bundled stack, not for --agent")
-    if (
-        not options.bundled
-        and "rate" in given
-        and options.rate is None
-        and not options.yes
-    ):
-        raise UsageError(
-            "--rate max against a deployed pipeline can make it drop other people's "
-            "messages: add --yes to agree"
-        )
-    if options.lost_after is not None and options.lost_after < options.late_after:
-        raise UsageError("--lost-after cannot be shorter than --late-after")
     _check_decision(options, given)
 
 
 def _check_decision(options: Options, given: Collection[str]) -> None:
-    if options.slo is None and (options.prove or options.until_decided):
-        asked = "--until-decided" if options.until_decided else "--prove"
-        raise UsageError(f"{asked} needs an objective: add --slo, as in --slo 99.9")
     if not options.until_decided:
         for name in ("max_messages", "max_duration"):
             if name in given:

@@ -5,8 +5,7 @@ import contextlib
 import secrets
 import signal
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import replace
 from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +13,9 @@ import rich_click as click
 from click.core import ParameterSource
 
 from prober.cli import values
-from prober.cli.deciding import EarlyDecision
+from prober.cli.deciding import EarlyDecision, LossGuard, followers
 from prober.cli.options import Options, check, run_options
-from prober.clock import NS, SystemClock
+from prober.clock import SystemClock
 from prober.errors import CouldNotProbe
 from prober.ledger import Deadlines
 from prober.plan import Plan
@@ -24,6 +23,7 @@ from prober.records import RunResult
 from prober.stamp import RUN_ALPHABET, RUN_WIDTH
 
 if TYPE_CHECKING:  # what imports gRPC is imported by who runs
+    from prober.cli.resolving import Target
     from prober.cli.targets import Ends
     from prober.probe import Job
 
@@ -31,42 +31,36 @@ _CYCLES = 100
 _LEAST_CYCLE = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Defaults:
-    """What is asked for when nothing is: of the bundled stack, or of any other."""
-
-    rate: int
-    lost_after_ns: int
-
-
-_BUNDLED = _Defaults(rate=2_000, lost_after_ns=10 * NS)
-_ELSEWHERE = _Defaults(rate=200, lost_after_ns=60 * NS)
-
-
 @click.command("run", short_help="One probe: write, read back, account, judge.")
 @run_options
 @click.pass_context
-def run(ctx: click.RichContext, /, **given: Any) -> None:  # noqa: ANN401
+def run(
+    ctx: click.RichContext,
+    /,
+    env: str | None,
+    config: str | None,
+    **given: Any,  # noqa: ANN401
+) -> None:
     """Write known messages into a Loggregator, and account for every one of them.
 
-    Without --agent and --rlp that is the bundled reference stack. Exit codes: 0 met, or
-    no objective given; 1 violated; 2 usage; 3 inconclusive; 4 could not probe;
-    130 interrupted.
+    ENV is an environment of prober.yaml; without one, and without --agent and --rlp,
+    it is the bundled reference stack. Exit codes: 0 met, or no objective given;
+    1 violated; 2 usage; 3 inconclusive; 4 could not probe; 5 lost more than the
+    baseline; 130 interrupted.
     """
-    chosen = Options(**given)
+    from prober.cli.resolving import resolve
+
     said = {name for name in given if _was_said(ctx, name)}
-    check(chosen, said)
-    if "rate" not in said:
-        rate = (_BUNDLED if chosen.bundled else _ELSEWHERE).rate
-        chosen = replace(chosen, rate=Fraction(rate))
-    ctx.exit(_run(chosen))
+    options = Options(**given)
+    check(options, said)
+    ctx.exit(_run(*resolve(options, env, config, said)))
 
 
 def _was_said(ctx: click.RichContext, name: str) -> bool:
     return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
-def _run(options: Options) -> int:
+def _run(options: Options, target: "Target") -> int:
     """Probe, tell and write; return the exit code."""
     from prober import report, slo
     from prober.cli import baseline, output
@@ -74,11 +68,11 @@ def _run(options: Options) -> int:
 
     output.check_writable(options.json)
     before = None if options.baseline is None else baseline.read(options.baseline)
-    job = _job(options)
+    job = _job(options, target)
     decision = _decision(options, job.plan)
     failure = None
     try:
-        result = asyncio.run(_probe(options, job, decision))
+        result = asyncio.run(_probe(options, target, job, decision))
     except CouldNotProbe as error:
         failure, result = error, unprobed(job, SystemClock().now_ns())
     if decision:
@@ -117,11 +111,10 @@ def _with_code(error: CouldNotProbe, code: int) -> CouldNotProbe:
     return error
 
 
-def _job(options: Options) -> "Job":
+def _job(options: Options, target: "Target") -> "Job":
     """Return what is to be done; raises UsageError for a plan that cannot be."""
     from prober.probe import Job
 
-    defaults = _BUNDLED if options.bundled else _ELSEWHERE
     messages, cycles = options.messages, options.cycles
     if options.until_decided:
         messages = options.max_messages
@@ -138,11 +131,11 @@ def _job(options: Options) -> "Job":
     )
     return Job(
         run_id="".join(secrets.choice(RUN_ALPHABET) for _ in range(RUN_WIDTH)),
-        environment=options.environment,
+        environment=target.name,
         plan=plan,
         deadlines=Deadlines(
             late_after_ns=options.late_after,
-            lost_after_ns=options.lost_after or defaults.lost_after_ns,
+            lost_after_ns=options.lost_after or options.late_after,
         ),
         whole_firehose=options.whole_firehose,
         max_send_ns=options.max_duration,
@@ -157,7 +150,7 @@ def _decision(options: Options, plan: Plan) -> EarlyDecision | None:
 
 
 async def _probe(
-    options: Options, job: "Job", decision: EarlyDecision | None
+    options: Options, target: "Target", job: "Job", decision: EarlyDecision | None
 ) -> RunResult:
     """Open what is to be probed, and probe it."""
     from rich.console import Console
@@ -167,45 +160,27 @@ async def _probe(
 
     clock = SystemClock()
     console = Console(stderr=True, quiet=options.quiet)
-    async with _interruptible() as stop, _ends(options, clock, job) as ends:
-        if not options.bundled:
-            console.print(_announcement(job.plan, ends.agent), style="dim")
+    guard = LossGuard(None if target.reference else job.plan)
+    async with (
+        _interruptible() as stop,
+        target.ends(options, clock, job.plan) as ends,
+    ):
+        if target.reference is None:
+            console.print(_announcement(job.plan, ends), style="dim", highlight=False)
         enough = asyncio.Event()
         with watching(console) as observer:
             controls = Controls(
                 stop=stop,
                 enough=enough,
                 observer=observer,
-                on_cycle=decision.watch(enough) if decision else lambda _: None,
+                on_cycle=followers(enough, *([decision] if decision else []), guard),
             )
             result = await probe(
-                job,
-                [lambda report: ends.writer(clock, report)],
-                ends.ways_out(clock, job),
-                clock,
-                controls,
+                job, ends.writers(clock), ends.readers(clock, job), clock, controls
             )
-        return replace(result, stack_drops=await ends.drops())
-
-
-@contextlib.asynccontextmanager
-async def _ends(
-    options: Options, clock: SystemClock, job: "Job"
-) -> AsyncIterator["Ends"]:
-    from prober.cli import targets
-
-    if options.bundled:
-        own_process = options.stack_process
-        async with targets.bundled(clock, job.plan, own_process=own_process) as ends:
-            yield ends
-        return
-    yield targets.elsewhere(
-        agent=str(options.agent),
-        rlp=str(options.rlp),
-        tls_dir=str(options.tls_dir),
-        agent_name=options.agent_server_name,
-        rlp_name=options.rlp_server_name,
-    )
+        warnings = (*result.warnings, *guard.words())
+        drops = await ends.drops()
+    return replace(result, stack_drops=drops, warnings=warnings)
 
 
 @contextlib.asynccontextmanager
@@ -236,13 +211,16 @@ async def _interruptible() -> AsyncIterator[asyncio.Event]:
             loop.remove_signal_handler(each)
 
 
-def _announcement(plan: Plan, agent: str) -> str:
+def _announcement(plan: Plan, ends: "Ends") -> str:
     """Say what a run will cost the pipeline, before it does."""
     rate, took = "as fast as possible", ""
     if plan.rate is not None:
         rate = f"{float(plan.rate):,g}/s"
         took = f" for {float(plan.messages / plan.rate):,.0f} s"
+    bytes_ = plan.messages * (plan.sizes.low + plan.sizes.high) / 2
+    agents = ", ".join(each.address for each in ends.ways_in)
     return (
-        f"sending {plan.messages:,} messages of {plan.sizes} bytes to {agent}, "
+        f"sending {plan.messages:,} messages of {plan.sizes} bytes "
+        f"({bytes_ / 1e6:,.1f} MB and what is wrapped around it) to {agents}, "
         f"{rate}{took}"
     )

@@ -1,12 +1,16 @@
 """What is probed: the bundled stack, or a Loggregator somewhere else."""
 
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from prober.clock import Clock
+from prober.config import Environment
+from prober.config.models import Consumer, Reference, Router
+from prober.egress import Reader
+from prober.egress.group import ReaderGroup
 from prober.egress.rlp import RlpReader
 from prober.errors import UsageError
 from prober.ingress import Report
@@ -15,46 +19,85 @@ from prober.ingress.envelopes import INSTANCE
 from prober.pipeline.child import ChildStack
 from prober.pipeline.stack import ReferenceStack
 from prober.plan import Plan
-from prober.probe import Job, OpenReader
+from prober.probe import Job, OpenReader, OpenWriter
 from prober.records import BufferDrops, Kind, Tls
 
 TLS_FILES = {"ca_file": "ca.crt", "cert_file": "client.crt", "key_file": "client.key"}
-
 
 Drops = Callable[[], Awaitable[tuple[BufferDrops, ...]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ends:
-    """The two ends of a pipeline, and whose certificates open them."""
+class WayIn:
+    """A gRPC server that takes messages in, and what it is."""
 
-    agent: str
-    agent_tls: Tls
-    rlp: str
-    rlp_tls: Tls
+    address: str
+    tls: Tls
+    peer: str = "agent"
+
+    def open(self, clock: Clock, report: Report) -> AgentWriter:
+        """Return a writer to it."""
+        return AgentWriter(self.address, self.tls, clock, report, peer=self.peer)
+
+
+OpenWayOut = Callable[[Clock, Job, str], Reader]
+"""Makes a reader for a job, under a shard id that nobody else has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """The ends of a pipeline."""
+
+    ways_in: Sequence[WayIn]
+    ways_out: Mapping[str, OpenWayOut]
+    """The consumers, by name."""
     drops: Drops
     """What the bundled stack's buffers dropped of the probe's messages so far."""
 
-    def writer(self, clock: Clock, report: Report) -> AgentWriter:
-        """Return a writer to the agent."""
-        return AgentWriter(self.agent, self.agent_tls, clock, report)
+    def writers(self, clock: Clock) -> list[OpenWriter]:
+        """Return what opens each writer."""
 
-    def ways_out(self, clock: Clock, job: Job) -> dict[str, OpenReader]:
-        """Return what opens each consumer, by name; each connection has its shard."""
-        opened = itertools.count(1)
+        def opener(way_in: WayIn) -> OpenWriter:
+            return lambda report: way_in.open(clock, report)
 
-        def rlp() -> RlpReader:
-            number = next(opened)
-            return RlpReader(
-                self.rlp,
-                self.rlp_tls,
-                clock,
-                source_id=None if job.whole_firehose else job.plan.source_id,
-                kinds=tuple(Kind) if job.whole_firehose else _own_kinds(job.plan),
-                shard_id=lambda epoch: f"prober-{job.run_id}-rlp-{number}-{epoch}",
-            )
+        return [opener(each) for each in self.ways_in]
 
-        return {"rlp": rlp}
+    def readers(self, clock: Clock, job: Job) -> dict[str, OpenReader]:
+        """Return what opens each consumer; every time under a shard id of its own."""
+
+        def opener(name: str, way_out: OpenWayOut) -> OpenReader:
+            turns = itertools.count(1)
+            shard = f"prober-{job.run_id}-{name}"
+            return lambda: way_out(clock, job, f"{shard}-{next(turns)}")
+
+        return {name: opener(name, each) for name, each in self.ways_out.items()}
+
+
+def rlp(address: str, tls: Tls, *, readers: int = 1) -> OpenWayOut:
+    """Return the way out through a reverse log proxy.
+
+    Several readers share a shard: each of its envelopes goes to one of them.
+    """
+
+    def reader(clock: Clock, job: Job, shard_id: Callable[[int], str]) -> RlpReader:
+        return RlpReader(
+            address,
+            tls,
+            clock,
+            source_id=None if job.whole_firehose else job.plan.source_id,
+            kinds=tuple(Kind) if job.whole_firehose else _own_kinds(job.plan),
+            shard_id=shard_id,
+        )
+
+    def open_(clock: Clock, job: Job, shard: str) -> Reader:
+        if readers == 1:
+            # A name for each connection: the ghost of the last may live on for long.
+            return reader(clock, job, lambda epoch: f"{shard}-{epoch}")
+        return ReaderGroup(
+            [reader(clock, job, lambda _: shard) for _ in range(readers)]
+        )
+
+    return open_
 
 
 def _own_kinds(plan: Plan) -> tuple[Kind, ...]:
@@ -64,15 +107,20 @@ def _own_kinds(plan: Plan) -> tuple[Kind, ...]:
 
 @asynccontextmanager
 async def bundled(
-    clock: Clock, plan: Plan, *, own_process: bool
+    clock: Clock, plan: Plan, reference: Reference, *, own_process: bool
 ) -> AsyncIterator[Ends]:
     """Run the reference stack, and yield its ends."""
     track = (plan.source_id, INSTANCE)
+    routers, profile = reference.routers, reference.profile
     if own_process:
-        async with ChildStack(seed=plan.seed, track=track) as child:
+        async with ChildStack(
+            routers=routers, profile=profile, seed=plan.seed, track=track
+        ) as child:
             yield _ends_of(child, child.drops)
         return
-    async with ReferenceStack(seed=plan.seed, track=track, clock=clock) as stack:
+    async with ReferenceStack(
+        routers=routers, profile=profile, seed=plan.seed, track=track, clock=clock
+    ) as stack:
 
         async def drops() -> tuple[BufferDrops, ...]:
             return stack.drops()
@@ -81,13 +129,9 @@ async def bundled(
 
 
 def _ends_of(stack: ReferenceStack | ChildStack, drops: Drops) -> Ends:
-    return Ends(
-        agent=stack.agent_address,
-        agent_tls=stack.client_tls("metron"),
-        rlp=stack.rlp_address,
-        rlp_tls=stack.client_tls("reverselogproxy"),
-        drops=drops,
-    )
+    agent = WayIn(address=stack.agent_address, tls=stack.client_tls("metron"))
+    out = rlp(stack.rlp_address, stack.client_tls("reverselogproxy"))
+    return Ends(ways_in=[agent], ways_out={"rlp": out}, drops=drops)
 
 
 async def _no_drops() -> tuple[BufferDrops, ...]:
@@ -96,7 +140,7 @@ async def _no_drops() -> tuple[BufferDrops, ...]:
 
 
 def elsewhere(
-    *, agent: str, rlp: str, tls_dir: str, agent_name: str, rlp_name: str
+    *, agent: str, rlp_address: str, tls_dir: str, agent_name: str, rlp_name: str
 ) -> Ends:
     """Return the ends of a deployed Loggregator, whose certificates lie in a folder.
 
@@ -107,10 +151,27 @@ def elsewhere(
         if not Path(path).is_file():
             names = ", ".join(TLS_FILES.values())
             raise UsageError(f"there is no file {path}: --tls-dir needs {names}")
-    return Ends(
-        agent=agent,
-        agent_tls=Tls(**files, server_name=agent_name),
-        rlp=rlp,
-        rlp_tls=Tls(**files, server_name=rlp_name),
-        drops=_no_drops,
-    )
+    way_in = WayIn(address=agent, tls=Tls(**files, server_name=agent_name))
+    out = rlp(rlp_address, Tls(**files, server_name=rlp_name))
+    return Ends(ways_in=[way_in], ways_out={"rlp": out}, drops=_no_drops)
+
+
+def configured(environment: Environment) -> Ends:
+    """Return the ends of an environment that is deployed somewhere."""
+    assert environment.ingress is not None  # noqa: S101 - the configuration's promise
+    ways_in = [
+        WayIn(
+            address=each.address,
+            tls=each.tls,
+            peer="router" if isinstance(each, Router) else "agent",
+        )
+        for each in environment.ingress.endpoints
+    ]
+    ways_out = {name: _way_out(each) for name, each in environment.consumers.items()}
+    return Ends(ways_in=ways_in, ways_out=ways_out, drops=_no_drops)
+
+
+def _way_out(consumer: Consumer) -> OpenWayOut:
+    if consumer.rlp is not None:
+        return rlp(consumer.rlp.address, consumer.rlp.tls, readers=consumer.readers)
+    raise UsageError("only rlp consumers can be read as yet")

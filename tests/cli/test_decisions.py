@@ -41,7 +41,7 @@ def test_lossy_stack_is_disproved_early() -> None:
         code, told = decide(
             *("--until-decided", "--slo", "90", "--worst-burst", "100"),
             *("--max-messages", "200000", "--late-after", "1s", "--lost-after", "2s"),
-            *("--rate", "5000/s", *ends),
+            *("--rate", "5000/s", "--yes", *ends),
         )
 
     assert (1, "disproved") == (code, told["claim"]["state"])
