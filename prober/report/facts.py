@@ -191,7 +191,8 @@ def _platform(report: Report) -> Iterable[Fact]:
 
 def _counter(counter: PlatformCounter) -> str:
     """Return `router egress drops rose by 30 from 08:00:01 to 08:00:16 at 1 of 8`."""
-    told = f"{_called(counter)} rose by {counter.increase:,}"
+    rose = f"rose by {counter.increase:,}" if counter.increase else "did not rise"
+    told = f"{_called(counter)} {rose}"
     told += f" from {moment(counter.from_ns)} to {moment(counter.to_ns)}"
     if counter.instances > 1:
         told += f" at {len(counter.rose):,} of {counter.instances:,}"
