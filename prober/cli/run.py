@@ -174,6 +174,7 @@ async def _probe(
                 enough=enough,
                 observer=observer,
                 on_cycle=followers(enough, *([decision] if decision else []), guard),
+                platform=ends.platform(clock, job),
             )
             result = await probe(
                 job, ends.writers(clock), ends.readers(clock, job), clock, controls

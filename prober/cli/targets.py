@@ -9,7 +9,7 @@ from pathlib import Path
 from prober.clock import Clock
 from prober.config import Environment
 from prober.config.models import Consumer, Reference, Router
-from prober.egress import Reader
+from prober.egress import Reader, platform
 from prober.egress.group import ReaderGroup
 from prober.egress.rlp import RlpReader
 from prober.errors import UsageError
@@ -19,7 +19,7 @@ from prober.ingress.envelopes import INSTANCE
 from prober.pipeline.child import ChildStack
 from prober.pipeline.stack import ReferenceStack
 from prober.plan import Plan
-from prober.probe import Job, OpenReader, OpenWriter
+from prober.probe import Job, OpenReader, OpenWriter, PlatformSource
 from prober.records import BufferDrops, Kind, Tls
 
 TLS_FILES = {"ca_file": "ca.crt", "cert_file": "client.crt", "key_file": "client.key"}
@@ -53,6 +53,8 @@ class Ends:
     """The consumers, by name."""
     drops: Drops
     """What the bundled stack's buffers dropped of the probe's messages so far."""
+    counters: OpenWayOut | None = None
+    """Where Loggregator's own counters come out; None for nowhere."""
 
     def writers(self, clock: Clock) -> list[OpenWriter]:
         """Return what opens each writer."""
@@ -71,6 +73,16 @@ class Ends:
             return lambda: way_out(clock, job, f"{shard}-{next(turns)}")
 
         return {name: opener(name, each) for name, each in self.ways_out.items()}
+
+    def platform(self, clock: Clock, job: Job) -> PlatformSource | None:
+        """Return where Loggregator's own counters are read, if that is anywhere."""
+        counters = self.counters
+        if counters is None:
+            return None
+        shard = f"prober-{job.run_id}-platform"
+        return PlatformSource(
+            open=lambda: counters(clock, job, shard), readings=platform.readings
+        )
 
 
 def rlp(address: str, tls: Tls, *, readers: int = 1) -> OpenWayOut:
@@ -95,6 +107,23 @@ def rlp(address: str, tls: Tls, *, readers: int = 1) -> OpenWayOut:
             return reader(clock, job, lambda epoch: f"{shard}-{epoch}")
         return ReaderGroup(
             [reader(clock, job, lambda _: shard) for _ in range(readers)]
+        )
+
+    return open_
+
+
+def rlp_counters(address: str, tls: Tls) -> OpenWayOut:
+    """Return where the platform's own counters come out of a reverse log proxy."""
+
+    def open_(clock: Clock, _job: Job, shard: str) -> Reader:
+        return RlpReader(
+            address,
+            tls,
+            clock,
+            source_id=None,
+            kinds=(),
+            shard_id=lambda epoch: f"{shard}-{epoch}",
+            ask=platform.request,
         )
 
     return open_
@@ -130,8 +159,13 @@ async def bundled(
 
 def _ends_of(stack: ReferenceStack | ChildStack, drops: Drops) -> Ends:
     agent = WayIn(address=stack.agent_address, tls=stack.client_tls("metron"))
-    out = rlp(stack.rlp_address, stack.client_tls("reverselogproxy"))
-    return Ends(ways_in=[agent], ways_out={"rlp": out}, drops=drops)
+    proxy = (stack.rlp_address, stack.client_tls("reverselogproxy"))
+    return Ends(
+        ways_in=[agent],
+        ways_out={"rlp": rlp(*proxy)},
+        drops=drops,
+        counters=rlp_counters(*proxy),
+    )
 
 
 async def _no_drops() -> tuple[BufferDrops, ...]:
@@ -152,8 +186,13 @@ def elsewhere(
             names = ", ".join(TLS_FILES.values())
             raise UsageError(f"there is no file {path}: --tls-dir needs {names}")
     way_in = WayIn(address=agent, tls=Tls(**files, server_name=agent_name))
-    out = rlp(rlp_address, Tls(**files, server_name=rlp_name))
-    return Ends(ways_in=[way_in], ways_out={"rlp": out}, drops=_no_drops)
+    proxy = (rlp_address, Tls(**files, server_name=rlp_name))
+    return Ends(
+        ways_in=[way_in],
+        ways_out={"rlp": rlp(*proxy)},
+        drops=_no_drops,
+        counters=rlp_counters(*proxy),
+    )
 
 
 def configured(environment: Environment) -> Ends:
@@ -168,7 +207,14 @@ def configured(environment: Environment) -> Ends:
         for each in environment.ingress.endpoints
     ]
     ways_out = {name: _way_out(each) for name, each in environment.consumers.items()}
-    return Ends(ways_in=ways_in, ways_out=ways_out, drops=_no_drops)
+    proxies = [each.rlp for each in environment.consumers.values() if each.rlp]
+    counters = [rlp_counters(each.address, each.tls) for each in proxies]
+    return Ends(
+        ways_in=ways_in,
+        ways_out=ways_out,
+        drops=_no_drops,
+        counters=next(iter(counters), None),
+    )
 
 
 def _way_out(consumer: Consumer) -> OpenWayOut:

@@ -179,7 +179,8 @@ def _buffer(drops: BufferDrops) -> str:
 def _platform(report: Report) -> Iterable[Fact]:
     """Tell which of Loggregator's own counters grew, and what that is worth."""
     found = report.platform
-    if found is None:
+    lost = any(each.counts.lost for each in report.consumers)
+    if found is None or not (found.counters or lost):  # too short a run to hear of them
         return
     moved = [each for each in found.counters if each.increase or each.silent]
     still = [_called(each) for each in found.counters if each not in moved]

@@ -56,17 +56,17 @@ def test_what_rose_is_told_with_its_limits() -> None:
 
     assert [
         (
-            "agent ingress drops did not rise from 07:59:57 to 08:00:17; 1 of 1 fell silent, "
-            "itself a sign of loss"
+            "agent ingress drops did not rise from 07:59:57 to 08:00:17; 1 of 1 fell "
+            "silent, itself a sign of loss"
         ),
         (
-            "router egress drops rose by 4,000 from 07:59:57 to 08:00:17 at 2 of 2, summed "
-            "over all subscriptions of all consumers"
+            "router egress drops rose by 4,000 from 07:59:57 to 08:00:17 at 2 of 2, "
+            "summed over all subscriptions of all consumers"
         ),
         "no rise of router ingress drops",
         (
-            "evidence, no proof: enough for the 4,000 lost, though no counter tells whose "
-            "they were; gaps are whole laps of router rings, which fits"
+            "evidence, no proof: enough for the 4,000 lost, though no counter tells "
+            "whose they were; gaps are whole laps of router rings, which fits"
         ),
     ] == platform(report)
 
@@ -85,8 +85,8 @@ def test_what_rose_is_told_with_its_limits() -> None:
             samples.violated,
             [grown("router", "egress", 0)],
             (
-                "none dropped, though 4,000 were lost: broken connections, readers left "
-                "behind and batches too large are counted nowhere"
+                "none dropped, though 4,000 were lost: broken connections, readers "
+                "left behind and batches too large are counted nowhere"
             ),
         ),
         (
@@ -134,6 +134,12 @@ def test_document_follows_the_schema() -> None:
     )
     assert [{"instance": "doppler/7", "increase": 3_000}] == drops["rose"]
     assert "2027-01-15T07:59:57.000000Z" == drops["from"]
+
+
+def test_short_clean_run_says_nothing() -> None:
+    """A run that lost nothing and ended before a counter came has nothing to say."""
+    assert "platform" not in {label for label, _ in facts(told(samples.met()))}
+    assert "platform" in {label for label, _ in facts(told(samples.violated()))}
 
 
 def test_nobody_looked() -> None:
