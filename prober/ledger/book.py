@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from prober.ledger.seams import Seams
 from prober.ledger.states import Finding, judge
 from prober.ledger.tally import Deadlines, Fate, Tally, join_spans, spans_of
 from prober.plan import NS, Plan
@@ -50,6 +51,7 @@ class _Account:
     """One consumer: its tally, and when it could be trusted to see."""
 
     tally: Tally
+    seams: Seams
     heard_ns: int = 0
     """When anything was last received: the consumer was attached until then."""
     faults: list[Fault] = field(default_factory=list)
@@ -100,7 +102,9 @@ class Ledger:
         self._first_sent_ns = np.zeros(plan.cycles, dtype=np.int64)
         self._last_sent_ns = np.zeros(plan.cycles, dtype=np.int64)
         self._faults: list[Fault] = []
-        self._accounts = {name: _Account(Tally.of(plan)) for name in consumers}
+        self._accounts = {
+            name: _Account(Tally.of(plan), Seams(plan.messages)) for name in consumers
+        }
 
     # The producer's side.
 
@@ -123,15 +127,18 @@ class Ledger:
 
     # The consumers' side.
 
-    def arrive(self, consumer: str, found: Sightings, at_ns: int) -> None:
-        """Book what was found in something that a consumer received."""
+    def arrive(
+        self, consumer: str, found: Sightings, at_ns: int, epoch: int = 1
+    ) -> None:
+        """Book what was found in something received over a consumer's connection."""
         account = self._accounts[consumer]
         account.heard_ns = max(account.heard_ns, at_ns)
-        tally = account.tally
+        tally, seams = account.tally, account.seams
         tally.other_runs += found.other_runs
         for sequence in found.damaged:
             if sequence is not None and self._was_sent(sequence):
-                tally.damage(self._plan, sequence)
+                copy = seams.copies(epoch, np.array([sequence]))
+                tally.damage(self._plan, sequence, copy=bool(copy[0]))
             else:
                 tally.unexplained += 1
         sequences = np.asarray(found.sequences, dtype=np.int64)
@@ -139,7 +146,11 @@ class Ledger:
             sent = self._were_sent(sequences)
             tally.unexplained += int(np.count_nonzero(~sent))
             sent_ns = np.asarray(found.sent_ns, dtype=np.int64)[sent]
-            tally.arrive(self._plan, self._deadlines, sequences[sent], sent_ns, at_ns)
+            known = sequences[sent]
+            copies = seams.copies(epoch, known)
+            tally.arrive(
+                self._plan, self._deadlines, known, sent_ns, at_ns, copies=copies
+            )
 
     def _was_sent(self, sequence: int) -> bool:
         return bool(self._were_sent(np.array([sequence]))[0])
@@ -148,6 +159,18 @@ class Ledger:
         known = (sequences >= 0) & (sequences < self._plan.messages)
         known[known] = self._handed[sequences[known]] != _Handed.NOT_YET
         return known
+
+    def connect(self, consumer: str, epoch: int) -> None:
+        """Note that a consumer asks for a connection, beside any that it has."""
+        self._accounts[consumer].seams.open(epoch)
+
+    def disconnect(self, consumer: str, epoch: int) -> None:
+        """Note that one of a consumer's connections is gone."""
+        self._accounts[consumer].seams.close(epoch)
+
+    def proven(self, consumer: str, epoch: int) -> bool:
+        """Tell whether a connection brings all that an older one beside it brings."""
+        return self._accounts[consumer].seams.proven(epoch)
 
     def hear(self, consumer: str, at_ns: int) -> None:
         """Note that a consumer's transport was alive."""

@@ -45,7 +45,7 @@ class Tally:
 
     fates: Fates
     arrivals: NDArray[np.int64]
-    """Arrivals a cycle, duplicates and damaged ones included."""
+    """Arrivals a cycle, duplicates and damaged ones included; copies (`seams`) not."""
     reordered: NDArray[np.int64]
     """First arrivals a cycle that came after one with a higher sequence number."""
     last_first_ns: NDArray[np.int64]
@@ -72,10 +72,12 @@ class Tally:
         sequences: NDArray[np.int64],
         sent_ns: NDArray[np.int64],
         at_ns: int,
+        *,
+        copies: NDArray[np.bool_] | None = None,
     ) -> None:
         """Book intact arrivals of sent messages, in the order in which they came."""
         cycles = plan.cycles_of(sequences)
-        np.add.at(self.arrivals, cycles, 1)
+        np.add.at(self.arrivals, cycles if copies is None else cycles[~copies], 1)
         first = self._first_arrivals(sequences)
         self._book_order(sequences, cycles, first)
         latency = at_ns - sent_ns[first]
@@ -87,9 +89,9 @@ class Tally:
         np.maximum.at(self.last_first_ns, cycles[first], at_ns)
         self.latency.add(latency)
 
-    def damage(self, plan: Plan, sequence: int) -> None:
+    def damage(self, plan: Plan, sequence: int, *, copy: bool = False) -> None:
         """Book the arrival of a damaged message."""
-        self.arrivals[plan.cycle_of(sequence)] += 1
+        self.arrivals[plan.cycle_of(sequence)] += not copy
         self.fates[sequence] = max(self.fates[sequence], Fate.CORRUPT)
 
     def _first_arrivals(self, sequences: NDArray[np.int64]) -> NDArray[np.bool_]:

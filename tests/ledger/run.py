@@ -55,13 +55,14 @@ class Run:
         at: float,
         consumer: str = "rlp",
         damaged: tuple[int | None, ...] = (),
+        epoch: int = 1,
     ) -> None:
         """Book messages at a consumer, each sent when its cycle was."""
         sent = [T0 + (0 if n < 10 else 2 * NS) for n in sequences]
         found = Sightings(
             sequences=list(sequences), sent_ns=sent, damaged=list(damaged)
         )
-        self.ledger.arrive(consumer, found, T0 + round(at * NS))
+        self.ledger.arrive(consumer, found, T0 + round(at * NS), epoch)
 
     def fault(
         self, since: float, until: float, reason: str, consumer: str | None = None
