@@ -7,13 +7,33 @@ in it, and a buffer that is closed leaves its counts behind.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
 
 from prober.pipeline.diode import ManyToOne, OneToOne, Waiter
 from prober.pipeline.statistics import BufferStatistics
 from prober.rpc.loggregator_v2.envelope_pb2 import Envelope
 
+T = TypeVar("T")
+
 Track = tuple[str, str]
 """The source_id and instance_id of the envelopes that are counted apart."""
+
+
+class Sourced(Protocol):
+    """What is buffered: an envelope, of version 2 or 1."""
+
+    @property
+    def source_id(self) -> str:
+        """Who wrote it."""
+        ...
+
+    @property
+    def instance_id(self) -> str:
+        """Which of them."""
+        ...
+
+
+S = TypeVar("S", bound=Sourced)
 
 
 class Tally:
@@ -26,7 +46,7 @@ class Tally:
         self.written = self.read = self.missed = 0
         self.tracked_written = self.tracked_read = self.tracked_left = 0
 
-    def is_tracked(self, envelope: Envelope) -> bool:
+    def is_tracked(self, envelope: Sourced) -> bool:
         """Tell whether an envelope is to be counted apart."""
         return (
             self.tracks
@@ -34,19 +54,19 @@ class Tally:
             and envelope.source_id == self.source_id
         )
 
-    def count_written(self, items: Sequence[Envelope]) -> None:
+    def count_written(self, items: Sequence[Sourced]) -> None:
         """Count what goes into a buffer."""
         self.written += len(items)
         if self.tracks:
             self.tracked_written += sum(map(self.is_tracked, items))
 
-    def count_read(self, items: Sequence[Envelope]) -> None:
+    def count_read(self, items: Sequence[Sourced]) -> None:
         """Count what comes out of a buffer."""
         self.read += len(items)
         if self.tracks:
             self.tracked_read += sum(map(self.is_tracked, items))
 
-    def lose(self, batch: Sequence[Envelope]) -> None:
+    def lose(self, batch: Sequence[Sourced]) -> None:
         """Count a batch that was given up without ever being buffered."""
         self.count_written(batch)
         self.missed += len(batch)
@@ -65,14 +85,14 @@ class Tally:
         )
 
 
-class Ring:
+class Ring(Generic[S]):
     """A diode that counts in a tally, moved in slices: an item alone costs far more."""
 
     __slots__ = ("_diode", "_tally", "_waiter")
 
     def __init__(
         self,
-        kind: type[OneToOne[Envelope]] | type[ManyToOne[Envelope]],
+        kind: type[OneToOne[S]] | type[ManyToOne[S]],
         tally: Tally,
         alerter: Callable[[int], None],
     ) -> None:
@@ -84,7 +104,7 @@ class Ring:
         self._diode = kind(tally.ring, missed)
         self._waiter = Waiter(self._diode)
 
-    def set(self, item: Envelope) -> None:
+    def set(self, item: S) -> None:
         """Put an envelope in, over an unread one if need be."""
         tally = self._tally
         tally.written += 1
@@ -92,7 +112,7 @@ class Ring:
             tally.tracked_written += 1
         self._waiter.set(item)
 
-    def set_all(self, items: Sequence[Envelope]) -> None:
+    def set_all(self, items: Sequence[S]) -> None:
         """Put envelopes in, over unread ones if need be."""
         if not items:
             return
@@ -102,16 +122,16 @@ class Ring:
             put(item)
         self._waiter.set(items[-1])  # which wakes the reader, once
 
-    def take(self, limit: int) -> list[Envelope]:
+    def take(self, limit: int) -> list[S]:
         """Take out the next `limit` envelopes, or as many as there are."""
-        items: list[Envelope] = []
+        items: list[S] = []
         try_next = self._diode.try_next
         while len(items) < limit and (item := try_next()) is not None:
             items.append(item)
         self._tally.count_read(items)
         return items
 
-    async def next(self) -> Envelope:
+    async def next(self) -> S:
         """Take the next envelope out, waiting for it if need be."""
         item = await self._waiter.next()
         self._tally.count_read([item])
@@ -123,16 +143,21 @@ class Ring:
             self._tally.tracked_left += self._tally.is_tracked(item)
 
 
-class Inlet:
+class Inlet(Generic[T]):
     """A bounded queue whose writers wait for room: back-pressure, and no loss."""
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._items: list[Envelope] = []
+        self._items: list[T] = []
         self._filled = asyncio.Event()
         self._emptied = asyncio.Event()
 
-    async def put(self, items: Sequence[Envelope]) -> None:
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something that nobody has taken yet."""
+        return bool(self._items)
+
+    async def put(self, items: Sequence[T]) -> None:
         """Put envelopes in, in order, as fast as there is room."""
         done = 0
         while done < len(items):
@@ -143,7 +168,7 @@ class Inlet:
             done += room
             self._filled.set()
 
-    async def take(self) -> list[Envelope]:
+    async def take(self) -> list[T]:
         """Return everything that is there, waiting for the first if need be."""
         while not self._items:
             self._filled.clear()

@@ -142,7 +142,7 @@ class ChildStack:
         await self._ask("start_rlp")
 
     async def kill_door(self, name: str) -> None:
-        """End `gateway`, `firehose`, `metrics` or `uaa` at once, cutting its clients."""
+        """End `gateway`, `firehose`, `metrics` or `uaa` at once."""
         await self._ask("kill_door", name)
 
     async def start_door(self, name: str) -> None:

@@ -1,13 +1,15 @@
 """The stack's doors beside gRPC, by name, and the UAA that two of them ask."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Protocol
 
 from prober.errors import UsageError
 from prober.pipeline.component import Setting
 from prober.pipeline.gateway import Gateway
 from prober.pipeline.statistics import ComponentStatistics
+from prober.pipeline.traffic_controller import TrafficController
 from prober.pipeline.uaa import CLIENT_ID, Uaa
 
 DOORS = ("gateway", "firehose", "metrics")
@@ -31,6 +33,15 @@ class Door(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """The addresses of the components behind the doors."""
+
+    rlp: str
+    routers: Sequence[str]
+    agent: Callable[[], str]
+
+
 class Doors:
     """The doors that a stack has open, by name; `uaa` is one of them."""
 
@@ -43,7 +54,7 @@ class Doors:
         setting: Setting,
         wanted: Collection[str],
         ports: Mapping[str, int],
-        rlp: str,
+        ends: Ends,
         opened: AsyncExitStack,
     ) -> None:
         """Start what is wanted; `opened` ends it."""
@@ -51,8 +62,15 @@ class Doors:
             self._uaa = Uaa(setting, ports.get("uaa", 0))
             await self._start("uaa", self._uaa, opened)
             if "gateway" in wanted:
-                gateway = Gateway(setting, ports.get("gateway", 0), rlp, self._uaa)
+                port = ports.get("gateway", 0)
+                gateway = Gateway(setting, port, ends.rlp, self._uaa)
                 await self._start("gateway", gateway, opened)
+            if "firehose" in wanted:
+                port = ports.get("firehose", 0)
+                controller = TrafficController(
+                    setting, port, ends.routers, ends.agent, self._uaa
+                )
+                await self._start("firehose", controller, opened)
 
     async def _start(self, name: str, door: Door, opened: AsyncExitStack) -> None:
         opened.push_async_callback(door.kill)
@@ -85,5 +103,7 @@ class Doors:
         """Return what the consumers' doors counted so far."""
         counting = self._doors.values()
         return tuple(
-            door.statistics() for door in counting if isinstance(door, Gateway)
+            door.statistics()
+            for door in counting
+            if isinstance(door, Gateway | TrafficController)
         )

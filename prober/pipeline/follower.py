@@ -1,10 +1,10 @@
-"""How the RLP hangs on to one router: shared connections, and a ladder of waits."""
+"""How a proxy hangs on to one router: shared connections, and a ladder of waits."""
 
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Generic, TypeAlias, TypeVar
 
 from grpc import aio
 
@@ -12,12 +12,32 @@ from prober.clock import Clock
 from prober.pipeline.buffers import Inlet
 from prober.pipeline.wire import EGRESS, PeerGone, connect, peer_may_go
 from prober.rpc.loggregator_v2.egress_pb2 import EgressBatchRequest
-from prober.rpc.loggregator_v2.envelope_pb2 import EnvelopeBatch
+from prober.rpc.loggregator_v2.envelope_pb2 import Envelope, EnvelopeBatch
+
+T = TypeVar("T")
 
 Subscribe: TypeAlias = "aio.UnaryStreamMultiCallable[bytes, bytes]"
 
 _FIRST_WAIT, _GROWTH, _GROWS_BELOW = 0.001, 10, 60
 """Seconds: 1 ms, 10 ms, 100 ms, 1 s, 10 s, and then 100 s for ever."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription(Generic[T]):
+    """What a router is asked for, and what its answers hold."""
+
+    method: str
+    request: bytes
+    read: Callable[[bytes], Sequence[T]]
+
+
+def envelopes(request: EgressBatchRequest) -> Subscription[Envelope]:
+    """Return a subscription to envelopes of version 2."""
+    return Subscription(
+        method=f"/{EGRESS}/BatchedReceiver",
+        request=request.SerializeToString(),
+        read=lambda raw: EnvelopeBatch.FromString(raw).batch,
+    )
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -41,7 +61,7 @@ class RouterPool:
 
     @asynccontextmanager
     async def stream(
-        self, request: bytes
+        self, method: str, request: bytes
     ) -> AsyncIterator["aio.UnaryStreamCall[bytes, bytes]"]:
         """Open a stream on a connection drawn at random; raises PeerGone.
 
@@ -55,8 +75,8 @@ class RouterPool:
         used.streams += 1
         try:
             await connect(used.channel)
-            method: Subscribe = used.channel.unary_stream(f"/{EGRESS}/BatchedReceiver")
-            call = method(request)
+            subscribe: Subscribe = used.channel.unary_stream(method)
+            call = subscribe(request)
             try:
                 with peer_may_go():
                     yield call
@@ -80,22 +100,21 @@ class RouterPool:
 
 
 async def follow(
-    pool: RouterPool, request: EgressBatchRequest, inlet: Inlet, clock: Clock
+    pool: RouterPool, subscription: Subscription[T], inlet: Inlet[T], clock: Clock
 ) -> None:
     """Put into `inlet` what a router sends, for ever, whatever becomes of the router.
 
     The consumer learns nothing of it. The waits grow tenfold while the router cannot be
     reached, and start anew once it was. A stream that then fails is retried at once.
     """
-    raw_request = request.SerializeToString()
     wait = _FIRST_WAIT
     while True:
         connected = False
         try:
-            async with pool.stream(raw_request) as call:
+            async with pool.stream(subscription.method, subscription.request) as call:
                 connected = True
                 async for raw in call:
-                    await inlet.put(EnvelopeBatch.FromString(raw).batch)
+                    await inlet.put(subscription.read(raw))
         except PeerGone:
             pass
         if connected:

@@ -1,5 +1,6 @@
 """A component's own metrics, sent as envelopes through the pipeline they tell about."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -71,6 +72,7 @@ class Emitter:
         self._scraped = scraped
         self._channel: aio.Channel | None = None
         self._call: aio.StreamUnaryCall[Any, Any] | None = None
+        self._turn = asyncio.Lock()
 
     async def run(self) -> None:
         """Send for as long as the component lives."""
@@ -81,14 +83,29 @@ class Emitter:
         finally:
             await self._hang_up()
 
+    async def event(self, title: str, body: str) -> None:
+        """Send an event at once, without tags; it is lost if there is no agent."""
+        envelope = Envelope(
+            source_id=self._identity.source_id, timestamp=self._clock.now_ns()
+        )
+        envelope.event.title, envelope.event.body = title, body
+        async with self._turn:
+            await self._send([(envelope.SerializeToString(), None)])
+
     async def _emit(self) -> None:
         """Send all metrics; what was not sent for want of an agent comes next time."""
+        async with self._turn:
+            await self._send((self._message(each), each) for each in self._metrics)
+
+    async def _send(
+        self, messages: Iterable[tuple[bytes, Counter | Gauge | None]]
+    ) -> None:
         try:
             call = self._call or self._connect()
-            for metric in self._metrics:
+            for message, metric in messages:
                 value = metric.value if isinstance(metric, Counter) else 0
                 with peer_may_go():
-                    await call.write(self._message(metric))
+                    await call.write(message)
                 if isinstance(metric, Counter):
                     metric.sent = value
         except PeerGone:

@@ -28,6 +28,10 @@ class Profile:
     """The rhythm in which that ring is polled; 0 waits for an envelope."""
     subscription_buffer: int = 1000
     """The ring of each subscription in a router."""
+    v1_buffer: int = 1000
+    """The ring of each subscription of the traffic controller in a router."""
+    v1_idle: float = 0.01
+    """The rhythm in which that ring is polled; 0 waits for an envelope."""
     router_flush: float = 0.25
     """A batch is sent, full or not, when no envelope came for that long."""
     rlp_connections: int = 20
@@ -47,10 +51,23 @@ class Profile:
     """The gateway tells that it lives when it sent no batch for that long."""
     gateway_life: float = 840.0
     """The gateway closes a stream that is so old."""
+    controller_inlet: int = 1000
+    """Per consumer of the Firehose, what the routers' streams share; it blocks."""
+    max_subscriptions: int = 2000
+    """Consumers of the traffic controller; one more is refused."""
+    slow_consumer: float = 5.0
+    """The traffic controller gives a consumer up that takes nothing for that long."""
+    write_timeout: float = 6.0
+    """It cuts one off that does not take for that long what is being written."""
+    ping_interval: float = 15.0
+    """From a consumer's pong to the next ping."""
+    pong_timeout: float = 30.0
+    """A consumer that does not answer a ping for that long is closed."""
     batch_size: int = 100
     batch_interval: float = 0.1
     router_metrics: float = 5.0
     rlp_metrics: float = 60.0
+    controller_metrics: float = 60.0
     agent_metrics: float = 15.0
 
 
@@ -63,6 +80,8 @@ PROFILES: Mapping[str, Profile] = {
         router_buffer=200_000,
         router_idle=0,
         subscription_buffer=200_000,
+        v1_buffer=200_000,
+        v1_idle=0,
         router_flush=0,
         rlp_buffer=1_000_000,
         rlp_flush=0,

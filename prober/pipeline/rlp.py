@@ -11,7 +11,7 @@ from prober.pipeline import certificates, wire
 from prober.pipeline.buffers import Inlet, Outlet
 from prober.pipeline.component import Setting, Tasks
 from prober.pipeline.egress import BatchPump, Rhythm
-from prober.pipeline.follower import RouterPool, follow
+from prober.pipeline.follower import RouterPool, envelopes, follow
 from prober.pipeline.metrics import V2, Counter, Emitter, Gauge, Identity
 from prober.pipeline.statistics import BufferStatistics, ComponentStatistics
 from prober.pipeline.transforms import converge_tags
@@ -165,7 +165,7 @@ class Rlp:
     async def _carry(self, request: EgressBatchRequest, write: Write) -> None:
         """Join the routers' streams, buffer what comes, and write it in batches."""
         profile, clock = self._setting.profile, self._setting.clock
-        inlet = Inlet(profile.rlp_inlet)
+        inlet = Inlet[Envelope](profile.rlp_inlet)
         outlet = Outlet(self._tally, self._dropped.add)
         preferred = request.use_preferred_tags
 
@@ -185,7 +185,8 @@ class Rlp:
         try:
             async with asyncio.TaskGroup() as tasks:
                 for pool in self._pools:
-                    tasks.create_task(follow(pool, request, inlet, clock))
+                    wanted = envelopes(request)
+                    tasks.create_task(follow(pool, wanted, inlet, clock))
                 tasks.create_task(self._forward(inlet, outlet))
                 tasks.create_task(BatchPump(outlet, write_counted, rhythm, clock).run())
                 tasks.create_task(self._until_stopped())
@@ -193,7 +194,7 @@ class Rlp:
             self._disconnects.add(len(self._pools))
             outlet.close()
 
-    async def _forward(self, inlet: Inlet, outlet: Outlet) -> None:
+    async def _forward(self, inlet: Inlet[Envelope], outlet: Outlet) -> None:
         while True:
             envelopes = await inlet.take()
             self._ingress.add(len(envelopes))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import grpc
 from grpc import aio
 
-from prober.pipeline import certificates, wire
+from prober.pipeline import certificates, dropsonde, wire
 from prober.pipeline.buffers import Ring
 from prober.pipeline.component import Setting, Tasks
 from prober.pipeline.diode import ManyToOne, OneToOne
@@ -14,6 +14,7 @@ from prober.pipeline.egress import BatchPump, Rhythm
 from prober.pipeline.metrics import V2, Counter, Emitter, Gauge, Identity
 from prober.pipeline.pubsub import PubSub
 from prober.pipeline.statistics import BufferStatistics, ComponentStatistics
+from prober.pipeline.v1 import DOPPLER, V1Egress
 from prober.rpc.loggregator_v2.egress_pb2 import EgressBatchRequest
 from prober.rpc.loggregator_v2.envelope_pb2 import Envelope
 
@@ -26,10 +27,19 @@ are written out, and so an agent's burst of more than 1,000 laps their rings.
 
 
 class Router:
-    """Serves `Ingress` to agents and `Egress` to reverse log proxies on one port."""
+    """Serves `Ingress` to agents and `Egress` to reverse log proxies on one port.
+
+    With `v1` it serves the traffic controller, too.
+    """
 
     def __init__(
-        self, setting: Setting, number: int, port: int, agent: Callable[[], str]
+        self,
+        setting: Setting,
+        number: int,
+        port: int,
+        agent: Callable[[], str],
+        *,
+        v1: bool,
     ) -> None:
         self._setting = setting
         self.name = f"router {number}"
@@ -58,6 +68,10 @@ class Router:
             wire.INGRESS: wire.ingress_methods(self._take),
             wire.EGRESS: self._egress_methods(),
         }
+        self._v1: V1Egress | None = None
+        if v1:
+            self._v1 = V1Egress(setting, self.name, self._dropped_in, self._dropped_out)
+            services[DOPPLER] = self._v1.methods()
         self._server = setting.server(self.name, certificates.ROUTER, port, services)
         self._tasks = Tasks(setting.tasks)
 
@@ -70,6 +84,8 @@ class Router:
         """Listen, with empty buffers and no subscriptions."""
         self._ring = Ring(ManyToOne, self._ingress_tally, self._dropped_in.add)
         self._pubsub = PubSub(self._setting.lots(self.name))
+        if self._v1 is not None:
+            self._v1.start(self._tasks)
         await self._server.start()
         self._tasks.start(self._pump())
         self._tasks.start(self._emitter().run())
@@ -79,21 +95,28 @@ class Router:
         await self._server.stop()
         await self._tasks.cancel()
         self._ring.close()
+        if self._v1 is not None:
+            self._v1.close()
 
     def statistics(self) -> ComponentStatistics:
         """Return what was counted so far."""
         return ComponentStatistics(
             component=self.name,
             ingress=self._ingress.value,
-            egress=self._egress.value,
+            egress=self._egress.value + (self._v1.egress.value if self._v1 else 0),
             dropped_ingress=self._dropped_in.value,
             dropped_egress=self._dropped_out.value,
-            subscriptions=self._pubsub.subscriptions,
+            subscriptions=self._subscriptions(),
         )
 
     def buffers(self) -> tuple[BufferStatistics, ...]:
         """Return the counts of its buffers, in the order of the path."""
-        return self._ingress_tally.statistics(), self._egress_tally.statistics()
+        own = (self._ingress_tally.statistics(), self._egress_tally.statistics())
+        return own + (self._v1.buffers() if self._v1 else ())
+
+    def _subscriptions(self) -> int:
+        others = self._v1.subscriptions if self._v1 else 0
+        return self._pubsub.subscriptions + others
 
     def _egress_methods(self) -> Mapping[str, wire.Method]:
         async def receiver(_: bytes, context: wire.Context) -> None:
@@ -107,7 +130,10 @@ class Router:
         }
 
     def _take(self, batch: Sequence[Envelope]) -> None:
-        self._ingress.add(len(batch))
+        # As the real one, which counts what version 1 makes of it.
+        self._ingress.add(sum(map(dropsonde.count, batch)))
+        if self._v1 is not None:
+            self._v1.take(batch)
         self._ring.set_all(batch)
 
     async def _pump(self) -> None:
@@ -148,12 +174,9 @@ class Router:
             ring.close()
 
     def _emitter(self) -> Emitter:
-        gauge = Gauge(
-            name="subscriptions", read=lambda: self._pubsub.subscriptions, tags=V2
-        )
-        # As the real one, which sends one for v1 under the very same name and tags:
-        # nobody reads v1 here, so it stays 0.
-        v1 = Counter(name="egress", tags=V2)
+        gauge = Gauge(name="subscriptions", read=self._subscriptions, tags=V2)
+        # As the real one, which sends one for v1 under the very same name and tags.
+        v1 = self._v1.egress if self._v1 else Counter(name="egress", tags=V2)
         return Emitter(
             self._identity,
             [

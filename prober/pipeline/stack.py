@@ -19,7 +19,7 @@ from prober.pipeline import certificates
 from prober.pipeline.agent import Agent
 from prober.pipeline.buffers import Track
 from prober.pipeline.component import Setting, Tasks
-from prober.pipeline.doors import DOORS, Doors
+from prober.pipeline.doors import DOORS, Doors, Ends
 from prober.pipeline.profile import Profile, named
 from prober.pipeline.rlp import Rlp
 from prober.pipeline.router import Router
@@ -275,7 +275,13 @@ class ReferenceStack:
     async def _start(self, setting: Setting, opened: AsyncExitStack) -> None:
         """Start what is dialled before who dials it; end in the opposite order."""
         self._routers = [
-            Router(setting, number, port, lambda: self.agent_address)
+            Router(
+                setting,
+                number,
+                port,
+                lambda: self.agent_address,
+                v1="firehose" in self._doors_wanted,
+            )
             for number, port in enumerate(self._router_ports, start=1)
         ]
         for router in self._routers:
@@ -288,8 +294,11 @@ class ReferenceStack:
         self._agent = Agent(setting, self._agent_port, addresses)
         opened.push_async_callback(self._agent.kill)
         await self._agent.start()
+        ends = Ends(
+            rlp=self.rlp_address, routers=addresses, agent=lambda: self.agent_address
+        )
         await self._doors.open(
-            setting, self._doors_wanted, self._door_ports, self.rlp_address, opened
+            setting, self._doors_wanted, self._door_ports, ends, opened
         )
 
 

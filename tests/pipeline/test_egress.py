@@ -84,7 +84,7 @@ async def test_without_a_wait_nothing_is_kept_back() -> None:
 
 async def test_the_inlet_holds_its_writers_back() -> None:
     """A full inlet loses nothing: who brings more waits until there is room."""
-    inlet = Inlet(10)
+    inlet = Inlet[Envelope](10)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(inlet.put(logs(range(25))))
         taken = [await inlet.take() for _ in range(3)]
