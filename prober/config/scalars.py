@@ -4,6 +4,7 @@ Each is strict about its type: YAML has made a number or a truth of many a text 
 anybody could see it, so a text is never taken from a number, nor a number from a text.
 """
 
+import contextlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -126,7 +127,7 @@ def _show_target(target: Decimal) -> str:
 
 
 def _kind(value: object) -> Kind | None:
-    return Kind(value) if value in {each.value for each in Kind} else None
+    return next((kind for kind in Kind if kind.value == value), None)
 
 
 def _address(value: object) -> str | None:
@@ -134,8 +135,11 @@ def _address(value: object) -> str | None:
 
 
 def _path(value: object) -> Path | None:
-    is_path = isinstance(value, str) and value.strip()
-    return Path(str(value)).expanduser() if is_path else None
+    if not isinstance(value, str) or not value.strip():
+        return None
+    with contextlib.suppress(RuntimeError):  # ~somebody who has no home here
+        return Path(value).expanduser()
+    return None
 
 
 def _secret(value: object) -> SecretStr | None:
@@ -227,7 +231,7 @@ File = Annotated[
     Path,
     Scalar(
         read=_path,
-        expected="the path of a file",
+        expected="the path of a file (~ is your home)",
         schema=_TEXT,
         show=lambda path: escape(str(path)),
     ),
