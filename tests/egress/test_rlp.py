@@ -1,24 +1,15 @@
 """The reader against a real reverse log proxy: gRPC with mutual TLS on loopback."""
 
-import asyncio
 import dataclasses
 import threading
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from fractions import Fraction
+from collections.abc import Sequence
 
-from prober.clock import SystemClock
 from prober.egress.rlp import RlpReader
-from prober.ingress.agent import AgentWriter
 from prober.ingress.envelopes import Encoder
 from prober.pipeline.stack import ReferenceStack
-from prober.plan import Plan, Sizes
 from prober.records import Arrival, Evidence, Kind, Sign, Span, Tls
 from prober.rpc.loggregator_v2.envelope_pb2 import Envelope, EnvelopeBatch, Log
-from prober.stamp import Mark, Scanner, Sightings
-
-RUN = "k3v9x2m4q7a"
-CLOCK = SystemClock()
+from tests.egress.reading import CLOCK, RUN, evidence, found, plan, primed, writing
 
 
 def reader(
@@ -36,72 +27,6 @@ def reader(
         kinds=kinds,
         shard_id=lambda epoch: f"test-{epoch}",
     )
-
-
-def plan(messages: int, kinds: tuple[Kind, ...] = (Kind.LOG,)) -> Plan:
-    """As many messages in one cycle."""
-    return Plan(
-        messages=messages,
-        cycles=1,
-        rate=Fraction(1000),
-        sizes=Sizes(low=100, high=100),
-        kinds=kinds,
-        source_id="prober",
-        seed=3,
-    )
-
-
-@asynccontextmanager
-async def writing(stack: ReferenceStack) -> AsyncIterator[AgentWriter]:
-    """A writer to the stack's agent whose reports nobody reads."""
-    tls = stack.client_tls("metron")
-    async with AgentWriter(stack.agent_address, tls, CLOCK, lambda _: None) as writer:
-        yield writer
-
-
-async def evidence(source: RlpReader, sign: Sign) -> Evidence:
-    """Read until a sign comes."""
-    while True:
-        for item in await source.receive():
-            if isinstance(item, Evidence) and item.sign is sign:
-                return item
-
-
-async def primed(source: RlpReader, writer: AgentWriter) -> Arrival:
-    """Write until something is read."""
-    encoder = Encoder(RUN, plan(1))
-
-    async def write() -> None:
-        while True:
-            raw = encoder.aid(Mark.PRIMER, 0, CLOCK.now_ns())
-            await writer.write(raw, None)
-            await CLOCK.sleep(0.05)
-
-    async def read() -> Arrival:
-        while True:
-            for item in await source.receive():
-                if isinstance(item, Arrival):
-                    return item
-
-    writes = asyncio.ensure_future(write())
-    try:
-        return await read()
-    finally:
-        writes.cancel()
-
-
-async def found(source: RlpReader, known: Plan, count: int) -> Sightings:
-    """Read until so many messages have been found, intact or damaged."""
-    scanner = Scanner(RUN, known.cycle_of)
-    total = Sightings()
-    while len(total.sequences) + len(total.damaged) < count:
-        for item in await source.receive():
-            if isinstance(item, Arrival):
-                raw = b"\n".join(item.batches)
-                sight = scanner.scan(raw, lambda item=item: source.contents(item))  # type: ignore[misc]
-                total.sequences += sight.sequences
-                total.damaged += sight.damaged
-    return total
 
 
 async def test_arrivals_carry_time_and_epoch(stack: ReferenceStack) -> None:

@@ -1,0 +1,169 @@
+"""HTTPS to the platform, websockets too: verified, by a proxy if need be, explained."""
+
+import re
+import socket
+import ssl
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+import httpx
+import websockets
+
+from prober.errors import ConnectError, UsageError
+
+CONNECT_SECONDS = 10.0
+
+_MEANINGS: tuple[tuple[type[BaseException], str, str], ...] = (
+    # What went wrong, what its words contain -> what it means. The first that fits any
+    # link of an error's chain of causes.
+    (
+        ssl.SSLCertVerificationError,
+        "mismatch",
+        "its certificate does not carry the name {host}; give it by a name it has",
+    ),
+    (ssl.SSLCertVerificationError, "has expired", "its certificate has expired"),
+    (
+        ssl.SSLCertVerificationError,
+        "not yet valid",
+        "its certificate is not valid yet: is a clock wrong?",
+    ),
+    (
+        ssl.SSLCertVerificationError,
+        "",
+        "its certificate is not one that {ca} vouches for; give the ca_file of its CA",
+    ),
+    (
+        ssl.SSLError,
+        "wrong_version_number",
+        "it does not speak TLS there; is the port right?",
+    ),
+    (
+        ssl.SSLError,
+        "record_layer_failure",
+        "it does not speak TLS there; is the port right?",
+    ),
+    (ssl.SSLError, "", "the TLS handshake failed"),
+    (httpx.ProxyError, "", "the proxy would not{status}"),
+    (websockets.ProxyError, "", "the proxy would not{status}"),
+    (socket.gaierror, "", "its name cannot be resolved"),
+    (
+        ConnectionRefusedError,
+        "",
+        "nothing listens there; is it running, and the port right?",
+    ),
+    (TimeoutError, "", "it did not answer in time"),
+    (httpx.TimeoutException, "", "it did not answer in time"),
+    (
+        httpx.RemoteProtocolError,
+        "without sending a response",
+        "it hung up without an answer",
+    ),
+    (EOFError, "", "it hung up without an answer"),
+    (ConnectionError, "", "the connection broke"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A server of HTTPS: what it is, where, and how it is reached.
+
+    Without `ca_file` the certificates count that the machine trusts. Without `proxy`
+    the environment's holds: `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`.
+    """
+
+    peer: str
+    """What it is called in a sentence: `RLP gateway`."""
+    url: str
+    ca_file: str | None = None
+    proxy: str | None = None
+
+    @property
+    def where(self) -> str:
+        """Its name in a sentence, with its address: `RLP gateway at host:443`."""
+        return f"{self.peer} at {_address(urlsplit(self.url))}"
+
+    def context(self) -> ssl.SSLContext:
+        """Read the certificates anew; raises UsageError if that cannot be."""
+        try:
+            return ssl.create_default_context(cafile=self.ca_file)
+        except OSError as error:
+            raise UsageError(
+                f"cannot read certificates from the file {self.ca_file}: "
+                f"{error.strerror or 'there are none in it'}"
+            ) from error
+
+    def way(self) -> str | None:
+        """Return the URL of the proxy that leads to it; None for the straight way."""
+        if self.proxy:
+            return self.proxy
+        given = urllib.request.getproxies()
+        proxy = given.get("https") or given.get("all")
+        host = urlsplit(self.url).hostname or ""
+        if not proxy or urllib.request.proxy_bypass(host):
+            return None
+        proxy = proxy if "://" in proxy else f"http://{proxy}"
+        if urlsplit(proxy).scheme not in {"http", "https"}:
+            raise UsageError(
+                f"the proxy that the environment names for the {self.where} is not one "
+                "of HTTP: give another by `proxy`, or except the host in NO_PROXY"
+            )
+        return proxy
+
+    def client(self, *, read_seconds: float) -> httpx.AsyncClient:
+        """Return a client with connections of its own, and no redirects.
+
+        `read_seconds` is how long nothing at all may come.
+        """
+        return httpx.AsyncClient(
+            verify=self.context(),
+            proxy=self.way(),
+            trust_env=False,
+            timeout=httpx.Timeout(CONNECT_SECONDS, read=read_seconds),
+        )
+
+    def unreachable(self, error: BaseException) -> ConnectError:
+        """Return the error that tells a person why there is no connection."""
+        return ConnectError(
+            f"no connection to the {self.where}{self._by()}: {self.why(error)}"
+        )
+
+    def _by(self) -> str:
+        way = self.way()
+        return f" by way of the proxy at {_address(urlsplit(way))}" if way else ""
+
+    def why(self, error: BaseException) -> str:
+        """Return what an error on the way to this server means."""
+        chain = list(_causes(error))
+        host = urlsplit(self.url).hostname
+        for kind, needle, meaning in _MEANINGS:
+            for cause in chain:
+                if isinstance(cause, kind) and needle in str(cause).lower():
+                    code = re.search(r"\b[1-5]\d\d\b", str(cause))
+                    return meaning.format(
+                        host=host,
+                        ca=self.ca_file or "this machine",
+                        status=f": HTTP {code[0]}" if code else "",
+                    )
+        return f"the connection broke ({type(chain[-1]).__name__})"
+
+
+def _address(url: SplitResult) -> str:
+    host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
+    return f"{host}:{url.port or 443}"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error, and all that led to it."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop(0)
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        waiting += [each.__cause__, each.__context__]
+        if isinstance(each, BaseExceptionGroup):
+            waiting += each.exceptions
