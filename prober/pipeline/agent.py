@@ -1,7 +1,8 @@
 """The agent: takes envelopes from its machine's writers and carries them to routers."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 from grpc import aio
 
@@ -10,6 +11,7 @@ from prober.pipeline.batching import Batcher
 from prober.pipeline.buffers import Ring
 from prober.pipeline.component import Setting, Tasks
 from prober.pipeline.diode import ManyToOne
+from prober.pipeline.listener import Listener
 from prober.pipeline.metrics import V2, Counter, Emitter, Gauge, Identity
 from prober.pipeline.pool import Connection, Pool
 from prober.pipeline.statistics import BufferStatistics, ComponentStatistics
@@ -25,14 +27,25 @@ TAGS: Mapping[str, str] = {
 }
 """What the agent adds to envelopes that have no such tags."""
 
+MetricsDoor: TypeAlias = Callable[[Sequence[Counter | Gauge]], Listener]
+
 _IDENTITY = Identity(source_id="metron", tags={"origin": "loggregator.metron"})
 _KEEPALIVE_TIMEOUT = 15
 
 
 class Agent:
-    """Serves `loggregator.v2.Ingress`: a ring, then a pool of streams to routers."""
+    """Serves `loggregator.v2.Ingress`: a ring, then a pool of streams to routers.
 
-    def __init__(self, setting: Setting, port: int, routers: Sequence[str]) -> None:
+    `metrics_door` makes a server of its metrics, which lives as long as it does.
+    """
+
+    def __init__(
+        self,
+        setting: Setting,
+        port: int,
+        routers: Sequence[str],
+        metrics_door: MetricsDoor | None = None,
+    ) -> None:
         self._setting = setting
         self._routers = routers
         profile = setting.profile
@@ -47,11 +60,21 @@ class Agent:
             "the agent", certificates.AGENT, port, {wire.INGRESS: self._methods()}
         )
         self._tasks = Tasks(setting.tasks)
+        self._sent_bytes = 0
+        self._metrics_door: Listener | None = None
+        if metrics_door is not None:
+            own = [*self._metrics(), *self._metrics_never_scraped()]
+            self._metrics_door = metrics_door(own)
 
     @property
     def address(self) -> str:
         """Where writers connect to: `host:port`."""
         return self._server.address
+
+    @property
+    def metrics_address(self) -> str | None:
+        """Where its metrics are, if they are anywhere: `host:port`."""
+        return self._metrics_door.address if self._metrics_door else None
 
     async def start(self) -> None:
         """Connect to the routers, then listen."""
@@ -72,6 +95,8 @@ class Agent:
         self._counters = CounterAggregator()
         await self._pool.connect()
         await self._server.start()
+        if self._metrics_door is not None:
+            await self._metrics_door.start()
         self._tasks.start(self._pump())
         self._tasks.start(self._pool.maintain(profile.agent_retry))
         self._tasks.start(self._emitter().run())
@@ -79,6 +104,8 @@ class Agent:
     async def kill(self) -> None:
         """End at once: connections are cut, and what was buffered is gone."""
         await self._server.stop()
+        if self._metrics_door is not None:
+            await self._metrics_door.kill()
         await self._tasks.cancel()
         await self._pool.close()
         self._ring.close()
@@ -141,26 +168,49 @@ class Agent:
         """Send a batch if there is one; it is lost when no connection takes it."""
         if batch is None:
             return
-        if await self._pool.write(wire.encode(batch)):
+        raw = wire.encode(batch)
+        if await self._pool.write(raw):
             self._egress.add(len(batch))
+            self._sent_bytes += len(raw)
         else:
             self._dropped_out.add(len(batch))
             self._egress_tally.lose(batch)
             await asyncio.sleep(0)  # nothing was awaited: let the others run
 
+    def _metrics(self) -> list[Counter | Gauge]:
+        return [
+            self._ingress,
+            self._egress,
+            self._dropped_in,
+            self._dropped_out,
+            self._origins,
+            Gauge(name="doppler_connections", read=self._connected),
+            Gauge(name="doppler_v2_streams", read=self._connected),
+        ]
+
+    def _metrics_never_scraped(self) -> list[Counter | Gauge]:
+        """Return what is told of version 1, of which there is none, and of sizes."""
+        old = {"metric_version": "1.0"}
+        unit = {"unit": "bytes/minute", "loggregator": "v2", **V2}
+        return [
+            Counter(name="ingress", tags=old),
+            Counter(name="egress", tags=old),
+            Counter(name="dropped", tags={"direction": "all", **old}),
+            Gauge(name="doppler_v1_streams", read=lambda: 0),
+            Gauge(name="average_envelopes", read=self._average, tags=unit),
+        ]
+
+    def _connected(self) -> float:
+        return self._pool.connected
+
+    def _average(self) -> float:
+        return self._sent_bytes / self._egress.value if self._egress.value else 0
+
     def _emitter(self) -> Emitter:
         """Return what does a scraper's work: the agent's metrics, sent to itself."""
         return Emitter(
             _IDENTITY,
-            [
-                self._ingress,
-                self._egress,
-                self._dropped_in,
-                self._dropped_out,
-                self._origins,
-                Gauge(name="doppler_connections", read=lambda: self._pool.connected),
-                Gauge(name="doppler_v2_streams", read=lambda: self._pool.connected),
-            ],
+            self._metrics(),
             dial=lambda: self._setting.dial(
                 certificates.AGENT, certificates.AGENT, self.address
             ),

@@ -53,7 +53,7 @@ class StackOptions(TypedDict, total=False):
 class ChildStack:
     """A `ReferenceStack` in a child process, with the same face; questions are awaited.
 
-    The URL of a door that was not opened is empty.
+    The address of a door that was not opened is empty.
     Raises UsageError on entry as that one does, and CouldNotProbe when the process has
     ended by itself: its standard error tells why.
     """
@@ -63,7 +63,7 @@ class ChildStack:
     router_addresses: tuple[str, ...]
     gateway_url: str
     firehose_url: str
-    metrics_url: str
+    metrics_address: str
     uaa_url: str
     uaa_client: tuple[str, str]
 
@@ -142,7 +142,7 @@ class ChildStack:
         await self._ask("start_rlp")
 
     async def kill_door(self, name: str) -> None:
-        """End `gateway`, `firehose`, `metrics` or `uaa` at once."""
+        """End `gateway`, `firehose` or `uaa` at once, cutting its clients."""
         await self._ask("kill_door", name)
 
     async def start_door(self, name: str) -> None:
@@ -178,7 +178,7 @@ class ChildStack:
         self.router_addresses = tuple(ready["router_addresses"])
         self.gateway_url = ready.get("gateway_url", "")
         self.firehose_url = ready.get("firehose_url", "")
-        self.metrics_url = ready.get("metrics_url", "")
+        self.metrics_address = ready["metrics_address"] or ""
         self.uaa_url = ready.get("uaa_url", "")
         self.uaa_client = (ready.get("client_id", ""), ready.get("client_secret", ""))
         self._directory = Path(ready["directory"])

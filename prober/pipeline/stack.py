@@ -5,27 +5,33 @@ async with ReferenceStack(routers=2) as stack:
 """
 
 import asyncio
+import functools
 import tempfile
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from prober.clock import Clock, SystemClock
 from prober.errors import UsageError
 from prober.pipeline import certificates
-from prober.pipeline.agent import Agent
+from prober.pipeline.agent import Agent, MetricsDoor
 from prober.pipeline.buffers import Track
 from prober.pipeline.component import Setting, Tasks
-from prober.pipeline.doors import DOORS, Doors, Ends
 from prober.pipeline.profile import Profile, named
 from prober.pipeline.rlp import Rlp
 from prober.pipeline.router import Router
 from prober.pipeline.statistics import StackStatistics
-from prober.pipeline.uaa import CLIENT_ID
 from prober.records import BufferDrops, Tls
+
+if TYPE_CHECKING:  # what speaks HTTP is imported by who opens such a door
+    from prober.pipeline.doors import Door, Doors
+    from prober.pipeline.uaa import Uaa
+
+DOORS = ("gateway", "firehose", "metrics")
+"""What can be opened beside gRPC; the first two bring a UAA with them."""
 
 
 class ReferenceStack:
@@ -78,7 +84,7 @@ class ReferenceStack:
         self._agent_port, self._rlp_port = agent_port, rlp_port
         self._router_ports = router_ports or (0,) * routers
         self._track = track
-        self._doors = Doors()
+        self._doors: Doors | None = None
         self._closing = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -115,35 +121,36 @@ class ReferenceStack:
     @property
     def gateway_url(self) -> str:
         """Where consumers get server-sent events; the door is called `gateway`."""
-        return self._doors["gateway"].url
+        return self._door("gateway").url
 
     @property
     def firehose_url(self) -> str:
         """Where consumers open websockets; the door is called `firehose`."""
-        return self._doors["firehose"].url
+        return self._door("firehose").url
 
     @property
     def uaa_url(self) -> str:
         """Where tokens for these two come from."""
-        return self._doors["uaa"].url
+        return self._door("uaa").url
 
     @property
-    def metrics_url(self) -> str:
-        """Where the agent's Prometheus endpoint is; the door is called `metrics`."""
-        return self._doors["metrics"].url
+    def metrics_address(self) -> str:
+        """Where the agent's metrics are; the door, called `metrics`, ends with it."""
+        return self._agent.metrics_address or _missing("metrics")
 
     @property
     def uaa_client(self) -> tuple[str, str]:
         """Name and secret of a client that may read the whole Firehose."""
-        return CLIENT_ID, self._doors.uaa.client_secret
+        return self._uaa().client
 
     def ends(self) -> dict[str, Any]:
         """Return the addresses and the certificates' directory as plain values."""
         return {
-            **self._doors.ends(),
+            **(self._doors.ends() if self._doors else {}),
             "agent_address": self.agent_address,
             "router_addresses": self.router_addresses,
             "rlp_address": self.rlp_address,
+            "metrics_address": self._agent.metrics_address,
             "directory": str(self._directory),
         }
 
@@ -157,7 +164,7 @@ class ReferenceStack:
         parts = (self._agent, *self._routers, self._rlp)
         components = tuple(part.statistics() for part in parts)
         return StackStatistics(
-            components=components + self._doors.statistics(),
+            components=components + (self._doors.statistics() if self._doors else ()),
             buffers=tuple(line for part in parts for line in part.buffers()),
         )
 
@@ -200,16 +207,17 @@ class ReferenceStack:
         await self._rlp.start()
 
     async def kill_door(self, name: str) -> None:
-        """End `gateway`, `firehose`, `metrics` or `uaa` at once, cutting its clients.
+        """End `gateway`, `firehose` or `uaa` at once, cutting its clients.
 
         Raises UsageError when the stack has no such door.
         """
-        await self._doors[name].kill()
+        await self._door(name).kill()
 
     async def start_door(self, name: str) -> None:
         """Start one of them anew, on the same port."""
-        await self._doors[name].kill()
-        await self._doors[name].start()
+        door = self._door(name)
+        await door.kill()
+        await door.start()
 
     async def add_client(
         self,
@@ -219,7 +227,7 @@ class ReferenceStack:
         apps: Collection[str] = (),
     ) -> None:
         """Let a client have tokens with these scopes, and read these apps' logs."""
-        self._doors.uaa.add_client(client_id, secret, scopes, apps)
+        self._uaa().add_client(client_id, secret, scopes, apps)
 
     async def add_user(
         self,
@@ -229,7 +237,7 @@ class ReferenceStack:
         apps: Collection[str] = (),
     ) -> None:
         """Let a user have tokens by the client `cf`, which has no secret."""
-        self._doors.uaa.add_user(name, password, scopes, apps)
+        self._uaa().add_user(name, password, scopes, apps)
 
     async def _provide_certificates(self, opened: AsyncExitStack) -> Path:
         directory = self._tls_dir
@@ -291,15 +299,43 @@ class ReferenceStack:
         self._rlp = Rlp(setting, self._rlp_port, addresses, lambda: self.agent_address)
         opened.push_async_callback(self._rlp.kill)
         await self._rlp.start()
-        self._agent = Agent(setting, self._agent_port, addresses)
+        self._agent = Agent(
+            setting, self._agent_port, addresses, self._metrics_door(setting)
+        )
         opened.push_async_callback(self._agent.kill)
         await self._agent.start()
+        if {"gateway", "firehose"} & set(self._doors_wanted):
+            await self._open_doors(setting, opened)
+
+    def _metrics_door(self, setting: Setting) -> MetricsDoor | None:
+        if "metrics" not in self._doors_wanted:
+            return None
+        from prober.pipeline import prometheus  # noqa: PLC0415 - see above
+
+        port = self._door_ports.get("metrics", 0)
+        return functools.partial(prometheus.door, setting, certificates.AGENT, port)
+
+    async def _open_doors(self, setting: Setting, opened: AsyncExitStack) -> None:
+        from prober.pipeline.doors import Doors, Ends  # noqa: PLC0415 - see above
+
         ends = Ends(
-            rlp=self.rlp_address, routers=addresses, agent=lambda: self.agent_address
+            rlp=self.rlp_address,
+            routers=self.router_addresses,
+            agent=lambda: self.agent_address,
         )
-        await self._doors.open(
-            setting, self._doors_wanted, self._door_ports, ends, opened
-        )
+        self._doors = Doors(setting, self._door_ports)
+        await self._doors.open(self._doors_wanted, ends, opened)
+
+    def _door(self, name: str) -> "Door":
+        door = self._doors.get(name) if self._doors else None
+        return door or _missing(name)
+
+    def _uaa(self) -> "Uaa":
+        return self._doors.uaa if self._doors else _missing("uaa")
+
+
+def _missing(name: str) -> NoReturn:
+    raise UsageError(f"the stack has no {name}: it was started without that door")
 
 
 @asynccontextmanager

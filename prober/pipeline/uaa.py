@@ -37,10 +37,10 @@ class Uaa:
     def __init__(self, setting: Setting, port: int) -> None:
         self._setting = setting
         self.accounts = Accounts()
-        self.client_secret = secrets.token_urlsafe(24)
+        self.client = (CLIENT_ID, secrets.token_urlsafe(24))
         self._checker_secret = secrets.token_urlsafe(24)
         self.accounts.clients = {
-            CLIENT_ID: Account(secret=self.client_secret, scopes=(FIREHOSE,)),
+            CLIENT_ID: Account(secret=self.client[1], scopes=(FIREHOSE,)),
             COMMAND_LINE: Account(secret="", scopes=()),
             _CHECKER: Account(secret=self._checker_secret, scopes=(RESOURCE,)),
         }

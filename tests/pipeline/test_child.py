@@ -25,7 +25,7 @@ def face(kind: type) -> set[str]:
 def test_both_stacks_have_one_face() -> None:
     """Whoever can use the one can use the other, but for awaiting its answers."""
     addresses = {"agent_address", "router_addresses", "rlp_address", "uaa_client"}
-    addresses |= {"gateway_url", "firehose_url", "metrics_url", "uaa_url"}
+    addresses |= {"gateway_url", "firehose_url", "metrics_address", "uaa_url"}
 
     assert face(ChildStack) | addresses == face(ReferenceStack) - {"ends"}
 
