@@ -47,6 +47,7 @@ _HIGH = slice(60, 68)
 _LOW = slice(68, 71)
 _LOW_CHECK = slice(72, 76)
 _HIGH_CHECK = slice(76, 80)
+_CHECK = slice(72, 80)
 _MARK = slice(51, 52)
 _FORM = re.compile(
     # A time beyond 63 bits (the year 2255) is nobody's: sums with it would overflow.
@@ -153,8 +154,16 @@ def _high_check(head: bytes, seed: int) -> bytes:
 
 def decode(token: bytes, survives: bytes = b"") -> Stamp | None:
     """Return the stamp of an intact token, None for anything else."""
+    stamp = spelled(token)
+    if stamp is None or token[_CHECK] != _check(token[: _LOW.stop], survives):
+        return None
+    return stamp
+
+
+def spelled(token: bytes) -> Stamp | None:
+    """Return what a token's fields spell, whether or not its check vouches for them."""
     form = _FORM.fullmatch(token)
-    if form is None or form[7] != _check(token[: _LOW.stop], survives):
+    if form is None:
         return None
     try:
         mark = Mark(form[4].decode())
@@ -212,11 +221,19 @@ class Scanner:
             _either(base64.b64encode(MARKER), base64.b64encode(run_field))
         )
 
-    def scan(self, raw: bytes, contents: Contents = dict) -> Sightings:
-        """Return every stamp in `raw`; foreign bytes and lookalikes are passed over."""
+    def scan(
+        self, raw: bytes, contents: Contents = dict, *, until: int | None = None
+    ) -> Sightings:
+        """Return every stamp in `raw`; foreign bytes and lookalikes are passed over.
+
+        With `until` only those that start before that place: what lies behind it helps
+        to read them, and is scanned with what comes next.
+        """
         found = Sightings()
+        end = len(raw) if until is None else until
         survivors: Mapping[bytes, bytes] | None = None
-        for token, rest in itertools.chain(self._tokens(raw), self._tokens64(raw)):
+        tokens = itertools.chain(self._tokens(raw, end), self._tokens64(raw, end))
+        for token, rest in tokens:
             survives = b""
             if token[_MARK] in _TAGGED:
                 survivors = contents() if survivors is None else survivors
@@ -224,13 +241,13 @@ class Scanner:
             self._classify(found, token, survives, rest)
         return found
 
-    def _tokens(self, raw: bytes) -> Iterator[tuple[bytes, Rest]]:
-        for start in self._starts(self._plain, raw, len(MARKER)):
+    def _tokens(self, raw: bytes, end: int) -> Iterator[tuple[bytes, Rest]]:
+        for start in self._starts(self._plain, raw, len(MARKER), end):
             token = raw[start : start + WIDTH]
             yield token, lambda size, at=start: raw[at + WIDTH : at + size]  # type: ignore[misc]
 
-    def _tokens64(self, raw: bytes) -> Iterator[tuple[bytes, Rest]]:
-        for start in self._starts(self._base64, raw, len(MARKER) // 3 * 4):
+    def _tokens64(self, raw: bytes, end: int) -> Iterator[tuple[bytes, Rest]]:
+        for start in self._starts(self._base64, raw, len(MARKER) // 3 * 4, end):
 
             def payload(size: int, at: int = start) -> bytes:
                 return _from_base64(raw[at : at + (size + 2) // 3 * 4])
@@ -238,12 +255,14 @@ class Scanner:
             yield payload(WIDTH), lambda size, of=payload: of(size)[WIDTH:size]  # type: ignore[misc]
 
     @staticmethod
-    def _starts(form: re.Pattern[bytes], raw: bytes, width: int) -> Iterator[int]:
+    def _starts(
+        form: re.Pattern[bytes], raw: bytes, width: int, end: int
+    ) -> Iterator[int]:
         """Yield where a token starts, once for each; a match may be its run field."""
         last = -1
         for match in form.finditer(raw):
             start = match.start() - (width if match.lastindex else 0)
-            if start > last:
+            if last < start < end:
                 last = start
                 yield start
 

@@ -37,7 +37,7 @@ def write(report: Report, path: str | None, *, quiet: bool) -> None:
     to standard output, and a sentence to standard error.
     """
     if path is not None:
-        _write_document(json.render(report), path)
+        write_document(json.render(report), path)
     if not quiet:
         terminal.render(report, Console(stderr=path == STDOUT))
 
@@ -49,7 +49,8 @@ def say(*sentences: str) -> None:
         console.print(Text(sentence))
 
 
-def _write_document(document: str, path: str) -> None:
+def write_document(document: str, path: str) -> None:
+    """Write a document to a file, or to standard output if that cannot be."""
     if path == STDOUT:
         sys.stdout.write(document)
         sys.stdout.flush()

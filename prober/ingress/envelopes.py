@@ -1,6 +1,6 @@
 """A plan's messages as ready bytes: stamped envelopes in batches."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 from prober.plan import Plan
 from prober.records import Kind, Span
@@ -24,6 +24,7 @@ from prober.stamp import (
     encode,
     filler,
     payload,
+    spelled,
 )
 
 INSTANCE = "0"
@@ -63,6 +64,25 @@ _TAGGED: dict[Kind, Callable[[Envelope, Stamp], bytes]] = {
     Kind.TIMER: _timer,
     Kind.EVENT: _event,
 }
+
+
+class AsSent(Mapping[bytes, bytes]):
+    """The surviving content of any tagged envelope by its stamp, taken to be as sent.
+
+    For where only stamps are left: they are checked, and what they vouch for is not.
+    """
+
+    def __getitem__(self, token: bytes) -> bytes:
+        stamp = spelled(token)
+        if stamp is None or stamp.mark.name not in Kind.__members__:
+            raise KeyError(token)
+        return _TAGGED[Kind[stamp.mark.name]](Envelope(), stamp)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
 
 
 class Encoder:

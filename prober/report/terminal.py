@@ -34,8 +34,12 @@ _SPACE = "  "
 
 
 def render(report: Report, console: Console) -> None:
+    """Write a report to a console, as one screen."""
+    show(screen(report, console.encoding), console)
+
+
+def show(told: Screen, console: Console) -> None:
     """Write one screen to a console."""
-    told = screen(report, console.encoding)
     if console.is_terminal and not console.is_dumb_terminal:
         console.print(_panel(told, min(console.width, _WIDEST)))
     else:
