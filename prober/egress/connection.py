@@ -181,22 +181,32 @@ class Reconnecting(abc.ABC):
         arrival = self._arrival(epoch, batches)
         self._queue.wait_for_room()
         self._put(arrival)
+        self._tell_stall(epoch, arrival.at_ns)
 
     async def _hand_up_soon(self, epoch: int, batches: tuple[bytes, ...]) -> None:
         """Put in what a task just read; it waits while there is no room."""
         arrival = self._arrival(epoch, batches)
         await self._queue.room()
         self._put(arrival)
+        self._tell_stall(epoch, arrival.at_ns)
+
+    async def _room(self, epoch: int) -> None:
+        """Wait before anything is read while there is no room."""
+        since_ns = self._clock.now_ns()
+        await self._queue.room()
+        self._tell_stall(epoch, since_ns)
 
     def _arrival(self, epoch: int, batches: tuple[bytes, ...]) -> Arrival:
         return Arrival(batches=batches, at_ns=self._clock.now_ns(), epoch=epoch)
 
     def _put(self, arrival: Arrival) -> None:
         self._queue.put(arrival, sum(map(len, arrival.batches)))
-        waited = (self._clock.now_ns() - arrival.at_ns) / NS
+
+    def _tell_stall(self, epoch: int, since_ns: int) -> None:
+        waited = (self._clock.now_ns() - since_ns) / NS
         if waited > STALL_SECONDS:
             words = f"own queue full for {waited:.1f} s"
-            self._tell(Sign.STALL, arrival.epoch, words, arrival.at_ns)
+            self._tell(Sign.STALL, epoch, words, since_ns)
 
     def _tell(
         self, sign: Sign, epoch: int, detail: str = "", at_ns: int | None = None

@@ -31,6 +31,8 @@ _MOST_BYTES = 1 << 16
 _TOKEN = re.compile(r"(?:bearer\s+)?([\w.~+/-]+=*)", re.ASCII | re.IGNORECASE)
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 _MOST_WORDS = 200
+_NO_SCOPE = "uaa.none"
+"""What a UAA gives to a client that has no authority."""
 
 
 class Tokens(Protocol):
@@ -161,9 +163,11 @@ class UaaTokens(_Cached):
                 f"the user {self._username}{self._has()} needs {needed}: "
                 f"uaac member add {first} {self._username}"
             )
+        # The command replaces what there is, so that has to be said again.
+        every = ",".join(sorted({first, *(self.scopes or ())} - {_NO_SCOPE}))
         return (
             f"the client {self._client_id}{self._has()} needs {needed}: "
-            f'uaac client update {self._client_id} --authorities "{first}"'
+            f'uaac client update {self._client_id} --authorities "{every}"'
         )
 
     async def _fetch(self) -> _Grant:
