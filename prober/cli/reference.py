@@ -4,17 +4,38 @@ import asyncio
 import dataclasses
 import json
 import signal
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import rich_click as click
 import yaml
+
+from prober.errors import UsageError
 
 if TYPE_CHECKING:  # what imports gRPC is imported by who runs
     from prober.pipeline.stack import ReferenceStack
 
 _SERVER_NAMES = {"agent": "metron", "router": "doppler", "rlp": "reverselogproxy"}
+_CLIENT_FILE = "client-secret"
+_MARK = "# Written by `prober reference` for itself: good for as long as that runs.\n"
+_EASY = {"probe": {"lost_after": "10s"}, "run": {"rate": "1000/s"}}
+"""The stack is nobody else's, so a run need not be as careful as elsewhere."""
 _PORT = click.IntRange(0, 65535)
+_F = TypeVar("_F", bound=Callable[..., Any])
 _SIZE = click.IntRange(min=1)
+
+
+def _port(component: str, words: str) -> Callable[[_F], _F]:
+    """Return the option that gives a component its port."""
+    return click.option(
+        f"--{component}-port",
+        type=_PORT,
+        metavar="PORT",
+        default=0,
+        panel="Where it listens",
+        help=f"{words}  [default: any free one]",
+    )
 
 
 @click.command("reference", short_help="The bundled Loggregator alone, as a server.")
@@ -80,14 +101,7 @@ _SIZE = click.IntRange(min=1)
     panel="Where it listens",
     help="Address of every component.",
 )
-@click.option(
-    "--agent-port",
-    type=_PORT,
-    metavar="PORT",
-    default=0,
-    panel="Where it listens",
-    help="Of the agent.  [default: any free one]",
-)
+@_port("agent", "Of the agent.")
 @click.option(
     "--router-port",
     type=_PORT,
@@ -96,19 +110,22 @@ _SIZE = click.IntRange(min=1)
     panel="Where it listens",
     help="Of a router; once for each router.  [default: any free ones]",
 )
-@click.option(
-    "--rlp-port",
-    type=_PORT,
-    metavar="PORT",
-    default=0,
-    panel="Where it listens",
-    help="Of the RLP.  [default: any free one]",
-)
+@_port("rlp", "Of the RLP.")
+@_port("gateway", "Of the RLP gateway.")
+@_port("firehose", "Of the traffic controller.")
+@_port("uaa", "Of the UAA.")
+@_port("metrics", "Of the agent's metrics.")
 @click.option(
     "--tls-dir",
     metavar="DIR",
     panel="What it tells",
     help="Where certificates are kept and reused.  [default: made, and removed]",
+)
+@click.option(
+    "--write-config",
+    metavar="FILE",
+    panel="What it tells",
+    help="Write a prober.yaml for `prober run` and `prober check`.",
 )
 @click.option(
     "--json",
@@ -118,10 +135,11 @@ _SIZE = click.IntRange(min=1)
     help="One line of JSON when ready: an environment as in prober.yaml.",
 )
 def reference(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001 - click's
-    """Run the bundled Loggregator, agent, routers and RLP, until interrupted.
+    """Run the bundled Loggregator until interrupted, with all its doors open.
 
-    It tells where to write to and read from, and which certificates that takes. Any
-    Loggregator v2 client can be its producer or its consumer.
+    It tells where to write to and read from, by gRPC, server-sent events or websocket,
+    and which certificates and tokens that takes. Any Loggregator client can be its
+    producer or its consumer.
     """
     asyncio.run(_serve(options, as_json=as_json))
 
@@ -131,8 +149,12 @@ async def _serve(options: dict[str, Any], *, as_json: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupted.set)
+    if options["write_config"]:
+        _refuse_to_overwrite(options["write_config"])
     async with _stack(options) as stack:
         environment = _environment(stack)
+        if options["write_config"]:
+            _write_config(options["write_config"], environment)
         if as_json:
             click.echo(json.dumps(environment))
         else:
@@ -142,7 +164,7 @@ async def _serve(options: dict[str, Any], *, as_json: bool) -> None:
 
 def _stack(options: dict[str, Any]) -> "ReferenceStack":
     from prober.pipeline.profile import named
-    from prober.pipeline.stack import ReferenceStack
+    from prober.pipeline.stack import DOORS, ReferenceStack
 
     sizes = ("agent_buffer", "router_buffer", "subscription_buffer", "rlp_buffer")
     asked = {name: options[name] for name in sizes if options[name] is not None}
@@ -155,13 +177,20 @@ def _stack(options: dict[str, Any]) -> "ReferenceStack":
         agent_port=options["agent_port"],
         router_ports=options["router_port"],
         rlp_port=options["rlp_port"],
+        doors=DOORS,
+        door_ports={name: options[f"{name}_port"] for name in (*DOORS, "uaa")},
     )
 
 
 def _environment(stack: "ReferenceStack") -> dict[str, Any]:
     """Return what a client needs, in the shape of an environment of `prober.yaml`."""
+    directory = Path(stack.ends()["directory"])
+    ca_file = str(directory / "ca.crt")
+    client_id, secret = stack.uaa_client
+    secret_file = directory / _CLIENT_FILE
+    _write(secret_file, secret)
 
-    def end(address: str, component: str) -> dict[str, str]:
+    def end(address: str, component: str) -> dict[str, Any]:
         tls = stack.client_tls(_SERVER_NAMES[component])
         return {
             "address": address,
@@ -171,14 +200,49 @@ def _environment(stack: "ReferenceStack") -> dict[str, Any]:
             "key_file": tls.key_file,
         }
 
-    return {
-        "environments": {
-            "reference": {
-                "ingress": {"agent": end(stack.agent_address, "agent")},
-                "consumers": {"rlp": {"rlp": end(stack.rlp_address, "rlp")}},
-            }
-        }
+    def door(url: str) -> dict[str, Any]:
+        uaa = {"url": stack.uaa_url, "ca_file": ca_file}
+        client = {"client_id": client_id, "client_secret_file": str(secret_file)}
+        return {"url": url, "ca_file": ca_file, "uaa": {**uaa, **client}}
+
+    agent = end(stack.agent_address, "agent")
+    agent["metrics"] = end(stack.metrics_address, "agent")
+    consumers = {
+        "rlp": {"rlp": end(stack.rlp_address, "rlp")},
+        "gateway": {"rlp_gateway": door(stack.gateway_url)},
+        "v1": {"firehose": door(stack.firehose_url)},
     }
+    ends = {"ingress": {"agent": agent}, "consumers": consumers}
+    return {"environments": {"reference": {**ends, **_EASY}}}
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a file that nobody else may read, not even for a moment."""
+    file.unlink(missing_ok=True)
+    file.touch(mode=0o600, exist_ok=False)
+    file.write_text(text)
+
+
+def _refuse_to_overwrite(path: str) -> None:
+    """Raise UsageError if a file is there that was not written here."""
+    file = Path(path)
+    try:
+        if file.exists() and not file.read_text().startswith(_MARK):
+            raise UsageError(
+                f"{file} is there already, and not of `prober reference`: choose"
+                " another file"
+            )
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} cannot be read: choose another file") from error
+
+
+def _write_config(path: str, environment: dict[str, Any]) -> None:
+    try:
+        Path(path).write_text(_MARK + yaml.safe_dump(environment, sort_keys=False))
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror}; choose another file"
+        ) from error
 
 
 def _explanation(
@@ -197,14 +261,24 @@ def _explanation(
         f"  write to   {agent}  the agent, its certificate says metron",
         *routers,
         f"  read from  {rlp}  the RLP, its certificate says reverselogproxy",
+        f"  or from    {stack.gateway_url}/v2/read  the RLP gateway, with a token",
+        f"  or from    {stack.firehose_url}/firehose/NAME  version 1, with a token",
+        f"  tokens     {stack.uaa_url}  client prober, its secret in client-secret",
+        f"  metrics    https://{stack.metrics_address}/metrics  the agent's",
         f"  clients'   {directory}  ca.crt, client.crt, client.key; {fate}",
         "",
         "To probe it:",
         "",
-        f"  prober run --agent {agent} --rlp {rlp} --tls-dir {directory}",
+        f"  {_command(agent, rlp, directory, options)}",
         "",
         "As an environment of prober.yaml:",
         "",
         yaml.safe_dump(environment, sort_keys=False),
     ]
     return "\n".join(lines)
+
+
+def _command(agent: str, rlp: str, directory: str, options: dict[str, Any]) -> str:
+    if options["write_config"]:
+        return f"prober run reference --config {options['write_config']}"
+    return f"prober run --agent {agent} --rlp {rlp} --tls-dir {directory}"

@@ -13,6 +13,7 @@ import grpc
 import pytest
 import yaml
 
+from prober import config
 from prober.rpc.loggregator_v2.envelope_pb2 import EnvelopeBatch
 from prober.rpc.loggregator_v2.ingress_pb2_grpc import IngressStub
 from tests.pipeline.clients import logs
@@ -78,6 +79,55 @@ def test_its_text_says_how_to_probe_it_and_holds_the_same_as_yaml() -> None:
     assert rlp["server_name"] == "reverselogproxy"
     assert f"prober run --agent {agent} --rlp {rlp['address']} --tls-dir" in text
     assert "router 2" in text
+
+
+def test_it_writes_a_configuration_for_itself(tmp_path: Path) -> None:
+    """It loads as it stands, with all three ways out, and keeps secrets out of sight."""
+    file, directory = tmp_path / "prober.yaml", tmp_path / "tls"
+    options = ("--json", "--write-config", str(file), "--tls-dir", str(directory))
+    for _ in range(2):  # its own file it may write again
+        with running(*options) as process:
+            told = ready(process)
+            loaded = config.load(file).environment("reference")
+            process.terminate()
+            process.communicate(timeout=10)
+
+        gateway = loaded.consumers["gateway"].rlp_gateway
+        firehose = loaded.consumers["v1"].firehose
+        agent = loaded.ingress and loaded.ingress.agent
+        assert list(loaded.consumers) == ["rlp", "gateway", "v1"]
+        assert agent
+        assert agent.metrics
+        assert gateway
+        assert gateway.uaa
+        assert firehose
+        assert firehose.uaa
+        assert firehose.url.startswith("wss://127.0.0.1:")
+        secret = directory / "client-secret"
+        assert firehose.uaa.read_client_secret() == secret.read_text()
+        assert secret.stat().st_mode & 0o777 == 0o600
+        assert secret.read_text() not in file.read_text()
+        assert secret.read_text() not in json.dumps(told)
+
+
+def test_a_configuration_of_others_is_not_overwritten(tmp_path: Path) -> None:
+    """One sentence and exit 2, and the file is as it was."""
+    file = tmp_path / "prober.yaml"
+    file.write_text("environments: {}\n")
+    done = subprocess.run(
+        [*COMMAND, "--write-config", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"prober: {file} is there already, and not of `prober reference`: choose"
+        " another file\n"
+    )
+    assert file.read_text() == "environments: {}\n"
 
 
 def test_a_tls_directory_is_kept_and_reused(tmp_path: Path) -> None:
