@@ -312,7 +312,7 @@ class CommandTokens(_Cached):
         )
 
     async def _run(self) -> tuple[int, bytes]:
-        """Return the exit status, and what was printed, or as much as is read of it."""
+        """Return the exit status and what was printed; nothing, if there is no end."""
         process = await asyncio.create_subprocess_exec(
             *self._arguments,
             stdin=asyncio.subprocess.DEVNULL,
@@ -325,14 +325,12 @@ class CommandTokens(_Cached):
             while chunk := await stdout.read(_MOST_BYTES):
                 printed += chunk
                 if len(printed) > _MOST_BYTES:
-                    break
-            else:
-                return await process.wait(), printed
+                    return 0, b""
+            return await process.wait(), printed
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-        return 0, printed
 
 
 def _look(name: str, scopes: Collection[str], has: frozenset[str] | None) -> str:
