@@ -40,7 +40,7 @@ def test_events_are_found_however_they_are_cut(places: set[int]) -> None:
 @pytest.mark.parametrize("part", [b"data: 0123456789", b"data: 0123456789\n"])
 def test_event_without_an_end(part: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """What grows beyond any sense is given up, be it one line or many."""
-    monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 25)
+    monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 18)
     events = Events()
     events.feed(part)
 
