@@ -134,7 +134,8 @@ def _configured(environment: Environment) -> dict[str, Any]:
         "late_after": probe.late_after,
         "lost_after": probe.lost_after,
         "slo": None if objective is None else objective.target,
-        **({} if probe.worst_burst is None else {"worst_burst": probe.worst_burst}),
+        # `auto` is what the option itself falls back on.
+        **({"worst_burst": probe.worst_burst} if probe.worst_burst != "auto" else {}),
     }
 
 

@@ -8,10 +8,22 @@ from pathlib import Path
 
 from prober.clock import Clock
 from prober.config import Environment
-from prober.config.models import Consumer, Reference, Router
+from prober.config.models import (
+    Authorised,
+    Consumer,
+    Firehose,
+    Gateway,
+    Https,
+    Reference,
+    Router,
+)
 from prober.egress import Reader, platform
+from prober.egress.firehose import FirehoseReader
 from prober.egress.group import ReaderGroup
+from prober.egress.https import Server
 from prober.egress.rlp import RlpReader
+from prober.egress.rlp_gateway import RlpGatewayReader
+from prober.egress.tokens import CommandTokens, FixedToken, Tokens, UaaTokens
 from prober.errors import UsageError
 from prober.ingress import Report
 from prober.ingress.agent import AgentWriter
@@ -85,29 +97,32 @@ class Ends:
         )
 
 
-def rlp(address: str, tls: Tls, *, readers: int = 1) -> OpenWayOut:
-    """Return the way out through a reverse log proxy.
+ShardId = Callable[[int], str]
+MakeReader = Callable[[Clock, Job, ShardId], Reader]
 
-    Several readers share a shard: each of its envelopes goes to one of them.
-    """
 
-    def reader(clock: Clock, job: Job, shard_id: Callable[[int], str]) -> RlpReader:
+def _rlp(address: str, tls: Tls) -> MakeReader:
+    def reader(clock: Clock, job: Job, shard_id: ShardId) -> Reader:
         return RlpReader(
             address,
             tls,
             clock,
             source_id=None if job.whole_firehose else job.plan.source_id,
-            kinds=tuple(Kind) if job.whole_firehose else _own_kinds(job.plan),
+            kinds=_kinds(job),
             shard_id=shard_id,
         )
+
+    return reader
+
+
+def _grouped(make: MakeReader, readers: int = 1) -> OpenWayOut:
+    """Return a way out by one reader, or by several of one shard."""
 
     def open_(clock: Clock, job: Job, shard: str) -> Reader:
         if readers == 1:
             # A name for each connection: the ghost of the last may live on for long.
-            return reader(clock, job, lambda epoch: f"{shard}-{epoch}")
-        return ReaderGroup(
-            [reader(clock, job, lambda _: shard) for _ in range(readers)]
-        )
+            return make(clock, job, lambda epoch: f"{shard}-{epoch}")
+        return ReaderGroup([make(clock, job, lambda _: shard) for _ in range(readers)])
 
     return open_
 
@@ -127,6 +142,10 @@ def rlp_counters(address: str, tls: Tls) -> OpenWayOut:
         )
 
     return open_
+
+
+def _kinds(job: Job) -> tuple[Kind, ...]:
+    return tuple(Kind) if job.whole_firehose else _own_kinds(job.plan)
 
 
 def _own_kinds(plan: Plan) -> tuple[Kind, ...]:
@@ -162,7 +181,7 @@ def _ends_of(stack: ReferenceStack | ChildStack, drops: Drops) -> Ends:
     proxy = (stack.rlp_address, stack.client_tls("reverselogproxy"))
     return Ends(
         ways_in=[agent],
-        ways_out={"rlp": rlp(*proxy)},
+        ways_out={"rlp": _grouped(_rlp(*proxy))},
         drops=drops,
         counters=rlp_counters(*proxy),
     )
@@ -189,7 +208,7 @@ def elsewhere(
     proxy = (rlp_address, Tls(**files, server_name=rlp_name))
     return Ends(
         ways_in=[way_in],
-        ways_out={"rlp": rlp(*proxy)},
+        ways_out={"rlp": _grouped(_rlp(*proxy))},
         drops=_no_drops,
         counters=rlp_counters(*proxy),
     )
@@ -218,6 +237,62 @@ def configured(environment: Environment) -> Ends:
 
 
 def _way_out(consumer: Consumer) -> OpenWayOut:
+    """Return the one way out that a consumer has; several readers share a shard."""
     if consumer.rlp is not None:
-        return rlp(consumer.rlp.address, consumer.rlp.tls, readers=consumer.readers)
-    raise UsageError("only rlp consumers can be read as yet")
+        reader = _rlp(consumer.rlp.address, consumer.rlp.tls)
+    elif consumer.rlp_gateway is not None:
+        reader = _gateway(consumer.rlp_gateway)
+    else:
+        assert consumer.firehose is not None  # noqa: S101 - the configuration's promise
+        reader = _firehose(consumer.firehose)
+    return _grouped(reader, consumer.readers)
+
+
+def _gateway(gateway: Gateway) -> MakeReader:
+    def reader(clock: Clock, job: Job, shard_id: ShardId) -> Reader:
+        return RlpGatewayReader(
+            _server("RLP gateway", gateway.url, gateway),
+            _tokens(gateway, clock),
+            clock,
+            source_id=None if job.whole_firehose else job.plan.source_id,
+            kinds=_kinds(job),
+            shard_id=shard_id,
+        )
+
+    return reader
+
+
+def _firehose(firehose: Firehose) -> MakeReader:
+    def reader(clock: Clock, job: Job, shard_id: ShardId) -> Reader:
+        del job  # version 1 has no selectors: it is always the whole Firehose
+        return FirehoseReader(
+            _server("traffic controller", firehose.url, firehose),
+            _tokens(firehose, clock),
+            clock,
+            shard_id=shard_id,
+        )
+
+    return reader
+
+
+def _server(peer: str, url: str, https: Https) -> Server:
+    ca_file = None if https.ca_file is None else str(https.ca_file)
+    return Server(peer=peer, url=url, ca_file=ca_file, proxy=https.proxy)
+
+
+def _tokens(wants: Authorised, clock: Clock) -> Tokens:
+    """Return where the tokens for a server come from."""
+    uaa = wants.uaa
+    if uaa is not None:
+        return UaaTokens(
+            _server("UAA", uaa.url, uaa),
+            clock,
+            client_id=uaa.client_id,
+            client_secret=uaa.read_client_secret,
+            username=uaa.username,
+            password=uaa.read_password if uaa.username is not None else None,
+        )
+    if wants.token_command is not None:
+        return CommandTokens(wants.token_command, clock)
+    name = "token" if wants.token_file is None else f"token_file {wants.token_file}"
+    return FixedToken(wants.read_token, name, clock)
