@@ -3,6 +3,7 @@
 The command line wins over the configuration, which wins over what is built in.
 """
 
+import os
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -50,7 +51,9 @@ class Target:
             ) as ends:
                 yield ends
         elif self.environment is not None:
-            yield targets.configured(self.environment)
+            yield targets.configured(
+                self.environment, plan, whole_firehose=options.whole_firehose
+            )
         else:
             yield targets.elsewhere(
                 agent=str(options.agent),
@@ -129,7 +132,7 @@ def _configured(environment: Environment) -> dict[str, Any]:
         "rate": run.rate,
         "size": probe.size,
         "kind": tuple(kind.value for kind in probe.kinds),
-        "source_id": probe.source_id,
+        "source_id": _source_id(environment),
         "whole_firehose": probe.whole_firehose,
         "late_after": probe.late_after,
         "lost_after": probe.lost_after,
@@ -137,6 +140,15 @@ def _configured(environment: Environment) -> dict[str, Any]:
         # `auto` is what the option itself falls back on.
         **({"worst_burst": probe.worst_burst} if probe.worst_burst != "auto" else {}),
     }
+
+
+def _source_id(environment: Environment) -> str:
+    """Return what messages are written under: an app can only write as itself."""
+    if environment.ingress is None or environment.ingress.stdout is None:
+        return environment.probe.source_id
+    from prober.ingress import stdout
+
+    return stdout.app(os.environ).guid
 
 
 def _check(options: Options, target: Target) -> None:

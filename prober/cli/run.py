@@ -177,7 +177,11 @@ async def _probe(
                 platform=ends.platform(clock, job),
             )
             result = await probe(
-                job, ends.writers(clock), ends.readers(clock, job), clock, controls
+                replace(job, alarms=ends.alarms),
+                ends.writers(clock),
+                ends.readers(clock, job),
+                clock,
+                controls,
             )
         warnings = (*result.warnings, *guard.words())
         drops = await ends.drops()

@@ -1,9 +1,10 @@
 """What is probed: the bundled stack, or a Loggregator somewhere else."""
 
 import itertools
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from prober.clock import Clock
@@ -25,7 +26,7 @@ from prober.egress.rlp import RlpReader
 from prober.egress.rlp_gateway import RlpGatewayReader
 from prober.egress.tokens import CommandTokens, FixedToken, Tokens, UaaTokens
 from prober.errors import UsageError
-from prober.ingress import Report
+from prober.ingress import Report, stdout
 from prober.ingress.agent import AgentWriter
 from prober.ingress.envelopes import INSTANCE
 from prober.pipeline.child import ChildStack
@@ -52,6 +53,19 @@ class WayIn:
         return AgentWriter(self.address, self.tls, clock, report, peer=self.peer)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppOutput:
+    """Standard output of the app that the prober is."""
+
+    app: stdout.App
+    pipe: int
+    address: str = "standard output"
+
+    def open(self, clock: Clock, report: Report) -> stdout.StdoutWriter:
+        """Return a writer to it."""
+        return stdout.StdoutWriter(self.app, self.pipe, clock, report)
+
+
 OpenWayOut = Callable[[Clock, Job, str], Reader]
 """Makes a reader for a job, under a shard id that nobody else has."""
 
@@ -60,18 +74,20 @@ OpenWayOut = Callable[[Clock, Job, str], Reader]
 class Ends:
     """The ends of a pipeline."""
 
-    ways_in: Sequence[WayIn]
+    ways_in: Sequence[WayIn | AppOutput]
     ways_out: Mapping[str, OpenWayOut]
     """The consumers, by name."""
     drops: Drops
     """What the bundled stack's buffers dropped of the probe's messages so far."""
     counters: OpenWayOut | None = None
     """Where Loggregator's own counters come out; None for nowhere."""
+    alarms: Mapping[bytes, str] = field(default_factory=dict)
+    """What the platform may log in our name that voids cycles; see `Job`."""
 
     def writers(self, clock: Clock) -> list[OpenWriter]:
         """Return what opens each writer."""
 
-        def opener(way_in: WayIn) -> OpenWriter:
+        def opener(way_in: WayIn | AppOutput) -> OpenWriter:
             return lambda report: way_in.open(clock, report)
 
         return [opener(each) for each in self.ways_in]
@@ -214,10 +230,15 @@ def elsewhere(
     )
 
 
-def configured(environment: Environment) -> Ends:
-    """Return the ends of an environment that is deployed somewhere."""
+def configured(
+    environment: Environment, plan: Plan, *, whole_firehose: bool = False
+) -> Ends:
+    """Return the ends of an environment that is deployed somewhere.
+
+    Raises UsageError for a plan that the app that we may be cannot carry out.
+    """
     assert environment.ingress is not None  # noqa: S101 - the configuration's promise
-    ways_in = [
+    ways_in: list[WayIn | AppOutput] = [
         WayIn(
             address=each.address,
             tls=each.tls,
@@ -225,6 +246,10 @@ def configured(environment: Environment) -> Ends:
         )
         for each in environment.ingress.endpoints
     ]
+    if environment.ingress.stdout is not None:
+        app = stdout.app(os.environ)
+        stdout.check(plan, app, whole_firehose=whole_firehose)
+        ways_in.append(AppOutput(app=app, pipe=stdout.claim()))
     ways_out = {name: _way_out(each) for name, each in environment.consumers.items()}
     proxies = [each.rlp for each in environment.consumers.values() if each.rlp]
     counters = [rlp_counters(each.address, each.tls) for each in proxies]
@@ -233,6 +258,7 @@ def configured(environment: Environment) -> Ends:
         ways_out=ways_out,
         drops=_no_drops,
         counters=next(iter(counters), None),
+        alarms={} if environment.ingress.stdout is None else stdout.RATE_LIMITED,
     )
 
 

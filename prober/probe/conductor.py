@@ -240,6 +240,9 @@ class _Probe:
         if consumer.prime(found.primers):
             self._attach(name, consumer, arrival.at_ns)
         consumer.lag = self.health.read(name, arrival.at_ns)
+        for alarm, reason in self._job.alarms.items():
+            if alarm in raw:
+                self.health.blame(arrival.at_ns, reason)
 
     def _note(self, name: str, consumer: Consumer, evidence: Evidence) -> None:
         match evidence.sign:

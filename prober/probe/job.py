@@ -31,6 +31,8 @@ class Job:
     max_send_ns: int | None = None
     """Begin no cycle after so long, as if no more had been planned; None: no limit."""
     mode: str = "ad_hoc"
+    alarms: Mapping[bytes, str] = field(default_factory=dict)
+    """What readers may bring of our own source that voids the cycles under way: why."""
 
     def facts(self) -> PlanFacts:
         """Return what was asked for, as reports repeat it."""
