@@ -5,9 +5,10 @@ sends the same messages at the same offsets, and a reader can tell from a sequen
 number which cycle, kind and size it had to be.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ MAX_MESSAGES = 10**11
 MAX_CYCLES = 10**8 - 1
 """A stamp has eight digits for the cycle, and the last number is no message's."""
 _MASK = (1 << 64) - 1
+_PART = 1 << 20
+_Sequence = TypeVar("_Sequence", int, NDArray[np.uint64])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +119,24 @@ class Plan:
             return self.kinds[0]
         return self.kinds[self._lot(sequence, salt=1) % len(self.kinds)]
 
+    def carried_by(self, kinds: Collection[Kind]) -> NDArray[np.bool_]:
+        """Tell, for each message, whether its kind is one of some."""
+        carried = np.array([kind in kinds for kind in self.kinds])
+        if carried.all():
+            return np.ones(self.messages, dtype=np.bool_)
+        return np.concatenate(
+            [
+                carried[self._lot(part, salt=1) % np.uint64(len(self.kinds))]
+                for part in self._sequences()
+            ]
+        )
+
+    def _sequences(self) -> Iterator[NDArray[np.uint64]]:
+        """Yield the sequence numbers in parts, which are all that is held of them."""
+        for first in range(0, self.messages, _PART):
+            last = min(first + _PART, self.messages)
+            yield np.arange(first, last, dtype=np.uint64)
+
     def size_of(self, sequence: int) -> int:
         """Return how many bytes the payload of a message has."""
         width = self.sizes.high - self.sizes.low + 1
@@ -145,14 +166,16 @@ class Plan:
                     due_ns=self.due_ns(first),
                 )
 
-    def _lot(self, sequence: int, *, salt: int) -> int:
+    def _lot(self, sequence: _Sequence, *, salt: int) -> _Sequence:
         """Draw 64 bits that depend on seed, sequence number and salt alone.
+
+        One lot for a number, many for an array of numbers.
 
         SplitMix64 (Steele, Lea, Flood 2014): a counter through a mixing function, so
         that any message's lot is drawn without drawing those before it.
         """
-        z = (self.seed * 3 + salt) * 0xD1342543DE82EF95 + sequence * 0x9E3779B97F4A7C15
-        z &= _MASK
+        start = (self.seed * 3 + salt) * 0xD1342543DE82EF95 & _MASK
+        z = (sequence * 0x9E3779B97F4A7C15 + start) & _MASK
         z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
         z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
-        return z ^ (z >> 31)
+        return z ^ (z >> 31)  # type: ignore[return-value] # numpy's stubs: signed

@@ -1,7 +1,7 @@
 """The ledger of one run: what was handed in, what came out, and each message's fate."""
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from prober.records import (
     CycleResult,
     Fault,
     Handover,
+    Kind,
     Outcome,
     Span,
     State,
@@ -78,6 +79,12 @@ def _overlapping(faults: Sequence[Fault], from_ns: int, to_ns: int) -> str:
     return next(hits, "")
 
 
+def _here(fates: NDArray[np.uint8], worst: Fate) -> Mask:
+    """Mark messages that came, with some fate or a better one, or cannot come."""
+    mask: Mask = (fates >= worst) | (fates == Fate.NOT_EXPECTED)
+    return mask
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Intake:
     """Which messages count as accepted, and which nobody can tell of."""
@@ -85,16 +92,28 @@ class _Intake:
     accepted: Mask
     ambiguous: Mask
 
+    def of(self, expected: Mask) -> "_Intake":
+        """Return what of it is expected at one consumer."""
+        return _Intake(
+            accepted=self.accepted & expected, ambiguous=self.ambiguous & expected
+        )
+
 
 class Ledger:
     """Accounts for every message of a plan, for every consumer of the pipeline.
 
     Register spans with `attempt` before they are sent; book what writers and readers
     report; ask for `results` when the run has ended. Times are Unix nanoseconds.
+
+    `consumers` may tell which kinds each one's way out can carry: of the others nothing
+    is expected there, whatever became of them.
     """
 
     def __init__(
-        self, plan: Plan, deadlines: Deadlines, consumers: Sequence[str]
+        self,
+        plan: Plan,
+        deadlines: Deadlines,
+        consumers: Mapping[str, Collection[Kind]] | Sequence[str],
     ) -> None:
         self._plan = plan
         self._deadlines = deadlines
@@ -102,8 +121,11 @@ class Ledger:
         self._first_sent_ns = np.zeros(plan.cycles, dtype=np.int64)
         self._last_sent_ns = np.zeros(plan.cycles, dtype=np.int64)
         self._faults: list[Fault] = []
+        if not isinstance(consumers, Mapping):
+            consumers = dict.fromkeys(consumers, tuple(Kind))
         self._accounts = {
-            name: _Account(Tally.of(plan), Seams(plan.messages)) for name in consumers
+            name: _Account(Tally.of(plan, kinds), Seams(plan.messages))
+            for name, kinds in consumers.items()
         }
 
     # The producer's side.
@@ -257,7 +279,7 @@ class Ledger:
         may_come = (self._handed != _Handed.NOT_YET) & (
             self._handed != _Handed.REJECTED
         )
-        return bool(np.all(fates[may_come] >= Fate.AFTER_DEADLINE))
+        return bool(np.all(_here(fates[may_come], Fate.AFTER_DEADLINE)))
 
     def pending(self) -> bool:
         """Tell whether a writer still owes its word on some messages."""
@@ -275,7 +297,7 @@ class Ledger:
         if now_ns > int(self._last_sent_ns[cycle]) + self._deadlines.lost_after_ns:
             return True
         return all(
-            np.all(account.tally.fates[span.first : span.end] >= Fate.LATE)
+            np.all(_here(account.tally.fates[span.first : span.end], Fate.LATE))
             for account in self._accounts.values()
         )
 
@@ -316,7 +338,7 @@ class Ledger:
         handed = self._handed[here]
         seen = np.zeros(span.count, dtype=np.bool_)
         for account in self._accounts.values():
-            seen |= account.tally.fates[here] != Fate.UNSEEN
+            seen |= account.tally.fates[here] > Fate.NOT_EXPECTED
         open_ = (handed == _Handed.PENDING) | (handed == _Handed.AMBIGUOUS)
         return _Intake(
             accepted=(handed == _Handed.ACCEPTED) | seen, ambiguous=open_ & ~seen
@@ -341,9 +363,10 @@ class Ledger:
     def _judge(
         self, name: str, cycle: int, span: Span, intake: _Intake, now_ns: int
     ) -> CycleResult:
+        fates = self._accounts[name].tally.fates[span.first : span.end]
+        intake = intake.of(fates != Fate.NOT_EXPECTED)
         counts = self._count(name, cycle, span, intake)
         state, reason = judge(self._finding(name, cycle, counts, now_ns))
-        fates = self._accounts[name].tally.fates[span.first : span.end]
         lost = intake.accepted & np.isin(fates, _LOST)
         sent = counts.attempted > 0
         return CycleResult(
@@ -365,11 +388,12 @@ class Ledger:
         accepted, ambiguous = intake.accepted, intake.ambiguous
         by_fate = np.bincount(fates[accepted], minlength=len(Fate))
         refused = (handed == _Handed.REJECTED) & ~accepted
+        other = fates == Fate.NOT_EXPECTED
         after = int(by_fate[Fate.AFTER_DEADLINE])
-        seen = int(np.count_nonzero(fates != Fate.UNSEEN))
+        seen = int(np.count_nonzero(fates > Fate.NOT_EXPECTED))
         return Counts(
             attempted=int(np.count_nonzero(handed)),
-            rejected=int(np.count_nonzero(refused)),
+            rejected=int(np.count_nonzero(refused & ~other)),
             ambiguous=int(np.count_nonzero(ambiguous)),
             accepted=int(np.count_nonzero(accepted)),
             on_time=int(by_fate[Fate.ON_TIME]),
@@ -378,6 +402,7 @@ class Ledger:
             lost=int(by_fate[Fate.UNSEEN]) + after,
             duplicates=int(tally.arrivals[cycle]) - seen,
             after_deadline=after,
+            not_expected=int(np.count_nonzero(other & (handed != _Handed.NOT_YET))),
             reordered=int(tally.reordered[cycle]),
         )
 

@@ -27,6 +27,12 @@ def _not_started(finding: Finding) -> str:
     return "" if finding.counts.attempted else "not started"
 
 
+def _nothing_expected(finding: Finding) -> str:
+    if finding.counts.attempted > finding.counts.not_expected:
+        return ""
+    return "nothing in it that this way out can carry"
+
+
 def _own_fault(finding: Finding) -> str:
     return finding.own_fault
 
@@ -85,6 +91,7 @@ _Rule = Callable[[Finding], str]
 RULES: tuple[tuple[State, _Rule], ...] = (
     # The first rule that gives a reason decides.
     (State.MISSED, _not_started),  # scheduled, and nothing of it was sent
+    (State.EXCLUDED, _nothing_expected),  # no business of this consumer's
     (State.INVALID, _own_fault),  # we measured that we ourselves were at fault
     (State.INVALID, _unbalanced),  # our accounts are wrong: believe nothing of them
     (State.INCONCLUSIVE, _writer_broke),  # nobody knows what was handed over

@@ -5,7 +5,7 @@ merging two tallies, or a second arrival, is taking the maximum.
 """
 
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from prober.histogram import Histogram
 from prober.plan import Plan
-from prober.records import Span
+from prober.records import Kind, Span
 
 Fates = NDArray[np.uint8]
 
@@ -22,10 +22,11 @@ class Fate(enum.IntEnum):
     """What became of a message, as far as one reader saw; the higher one prevails."""
 
     UNSEEN = 0
-    CORRUPT = 1  # came, but never intact
-    AFTER_DEADLINE = 2  # first came when it was already lost: it stays lost
-    LATE = 3
-    ON_TIME = 4
+    NOT_EXPECTED = 1  # did not come, as this way out cannot carry its kind
+    CORRUPT = 2  # came, but never intact
+    AFTER_DEADLINE = 3  # first came when it was already lost: it stays lost
+    LATE = 4
+    ON_TIME = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +57,12 @@ class Tally:
     highest: int = -1
 
     @classmethod
-    def of(cls, plan: Plan) -> "Tally":
-        """Return the empty tally of a plan."""
+    def of(cls, plan: Plan, kinds: Collection[Kind] = tuple(Kind)) -> "Tally":
+        """Return the empty tally of a plan, for a way out that carries some kinds."""
+        fates = np.full(plan.messages, Fate.NOT_EXPECTED, dtype=np.uint8)
+        fates[plan.carried_by(kinds)] = Fate.UNSEEN
         return cls(
-            fates=np.zeros(plan.messages, dtype=np.uint8),
+            fates=fates,
             arrivals=np.zeros(plan.cycles, dtype=np.int64),
             reordered=np.zeros(plan.cycles, dtype=np.int64),
             last_first_ns=np.zeros(plan.cycles, dtype=np.int64),

@@ -13,6 +13,12 @@ LINES: list[tuple[str, Finding, State, str]] = [
     # One for each row of the table, in its order.
     ("not started", Finding(counts=Counts()), State.MISSED, "not started"),
     (
+        "nothing expected",
+        Finding(counts=Counts(attempted=5, not_expected=5), own_fault="late"),
+        State.EXCLUDED,
+        "nothing in it that this way out can carry",
+    ),
+    (
         "own fault",
         Finding(counts=CLEAN, own_fault="our event loop was 2.3 s late"),
         State.INVALID,
@@ -70,6 +76,7 @@ lines = pytest.mark.parametrize(
 SPOILERS: list[Callable[[Finding], Finding]] = [
     # What makes each row apply, in the table's order, whatever applies besides.
     lambda f: replace(f, counts=Counts()),
+    lambda f: replace(f, counts=Counts(attempted=3, not_expected=3)),
     lambda f: replace(f, own_fault="ours"),
     lambda f: replace(f, counts=replace(f.counts, on_time=f.counts.on_time + 1)),
     lambda f: replace(
