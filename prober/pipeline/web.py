@@ -68,10 +68,6 @@ def refusal(status: int, text: str) -> Response:
 Handle: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
-class _ClientGone(Exception):  # noqa: N818 - a fact of a network's life, not an error
-    """Nobody reads what we stream."""
-
-
 class Web:
     """Serves one connection after another; its `attend` is a listener's.
 
@@ -194,7 +190,8 @@ class _Connection:
         await self._writer.drain()
 
     async def _stream(self, chunks: AsyncGenerator[bytes, None]) -> None:
-        """Send chunks as they come, until there are no more or the client is gone."""
+        """Send chunks as they come; raises OSError when the client is gone."""
+        gone = True
         try:
             async with aclosing(chunks), asyncio.TaskGroup() as tasks:
                 watching = tasks.create_task(self._until_gone())
@@ -202,13 +199,16 @@ class _Connection:
                 async for chunk in chunks:
                     await self._send(chunk)
                 watching.cancel()
-        except* _ClientGone as group:
-            raise ConnectionResetError from group
+            gone = False
+        except* OSError:
+            pass
+        if gone:
+            raise ConnectionResetError
 
     async def _until_gone(self) -> None:
         while await self._reader.read(_CHUNK):
             pass  # nothing is expected
-        raise _ClientGone
+        raise ConnectionResetError
 
     def goes_on(self) -> bool:
         """Make ready for another request; tell whether there may be one."""

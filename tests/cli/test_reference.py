@@ -82,7 +82,7 @@ def test_its_text_says_how_to_probe_it_and_holds_the_same_as_yaml() -> None:
 
 
 def test_it_writes_a_configuration_for_itself(tmp_path: Path) -> None:
-    """It loads as it stands, with all three ways out, and keeps secrets out of sight."""
+    """It loads as it stands, has all three ways out, and keeps secrets out of sight."""
     file, directory = tmp_path / "prober.yaml", tmp_path / "tls"
     options = ("--json", "--write-config", str(file), "--tls-dir", str(directory))
     for _ in range(2):  # its own file it may write again
