@@ -14,7 +14,7 @@ import yaml
 from prober.pipeline.stack import ReferenceStack
 from prober.rpc.loggregator_v2.envelope_pb2 import Envelope, EnvelopeBatch, Log
 from tests.cli.test_run import SCHEMA
-from tests.pipeline.clients import agent_of
+from tests.pipeline.clients import agent_of, status_of
 
 GUID = "34bcfafc-402b-4bb4-84db-aea5401b79eb"
 NOTICE = b"app instance exceeded log rate limit (16384 bytes/sec)"
@@ -75,10 +75,11 @@ async def run(
             )
 
     async with agent_of(stack) as agent:
-        call = agent.BatchSender(logs())  # type: ignore[arg-type]
-        told = await process.stderr.read()
+        told, _ = await asyncio.gather(
+            process.stderr.read(),
+            status_of(agent.BatchSender(logs())),  # type: ignore[arg-type]
+        )
         await process.wait()
-        await call.code()
     return json.loads(report.read_text()), lines, told
 
 
