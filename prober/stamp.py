@@ -215,10 +215,10 @@ class Scanner:
         self._run = run.encode()
         self._cycle_of = cycle_of
         # Two chances to find a damaged token: by the marker, and by the run behind it.
-        run_field = self._run + b" "
-        self._plain = re.compile(_either(MARKER, run_field))
-        self._base64 = re.compile(
-            _either(base64.b64encode(MARKER), base64.b64encode(run_field))
+        self._plain = (MARKER, self._run + b" ")
+        self._base64 = (
+            base64.b64encode(MARKER),
+            base64.b64encode(self._run + b" "),
         )
 
     def scan(
@@ -242,29 +242,17 @@ class Scanner:
         return found
 
     def _tokens(self, raw: bytes, end: int) -> Iterator[tuple[bytes, Rest]]:
-        for start in self._starts(self._plain, raw, len(MARKER), end):
+        for start in _starts(raw, *self._plain, end):
             token = raw[start : start + WIDTH]
             yield token, lambda size, at=start: raw[at + WIDTH : at + size]  # type: ignore[misc]
 
     def _tokens64(self, raw: bytes, end: int) -> Iterator[tuple[bytes, Rest]]:
-        for start in self._starts(self._base64, raw, len(MARKER) // 3 * 4, end):
+        for start in _starts(raw, *self._base64, end):
 
             def payload(size: int, at: int = start) -> bytes:
                 return _from_base64(raw[at : at + (size + 2) // 3 * 4])
 
             yield payload(WIDTH), lambda size, of=payload: of(size)[WIDTH:size]  # type: ignore[misc]
-
-    @staticmethod
-    def _starts(
-        form: re.Pattern[bytes], raw: bytes, width: int, end: int
-    ) -> Iterator[int]:
-        """Yield where a token starts, once for each; a match may be its run field."""
-        last = -1
-        for match in form.finditer(raw):
-            start = match.start() - (width if match.lastindex else 0)
-            if last < start < end:
-                last = start
-                yield start
 
     def _classify(
         self, found: Sightings, token: bytes, survives: bytes, rest: Rest
@@ -333,9 +321,18 @@ class Scanner:
         return _BYTE * wrong + min(_BYTE * check, _ELSEWHERE)
 
 
-def _either(marker: bytes, run: bytes) -> bytes:
-    """A pattern whose group 1 tells that it was the run field that matched."""
-    return b"%b|(%b)" % (re.escape(marker), re.escape(run))
+def _starts(raw: bytes, marker: bytes, run: bytes, end: int) -> list[int]:
+    """Return where tokens start before some place, by either of their anchors."""
+    # Many times faster than a pattern of both: most of what is scanned has neither.
+    behind = (at - len(marker) for at in _places(raw, run))
+    return sorted(at for at in {*_places(raw, marker), *behind} if 0 <= at < end)
+
+
+def _places(raw: bytes, anchor: bytes) -> Iterator[int]:
+    at = raw.find(anchor)
+    while at >= 0:
+        yield at
+        at = raw.find(anchor, at + len(anchor))
 
 
 def _from_base64(text: bytes) -> bytes:

@@ -129,5 +129,6 @@ def _unescaped(pieces: Iterable[bytes]) -> Iterator[bytes]:
         text = held + piece
         kept = text.rstrip(b"\\")
         held = text[len(kept) :][-_MOST_ESCAPES:]
-        yield _ESCAPED.sub(b"/", text[: len(text) - len(held)])
+        text = text[: len(text) - len(held)]
+        yield _ESCAPED.sub(b"/", text) if b"\\/" in text else text
     yield held

@@ -236,7 +236,7 @@ def test_backslashes_without_end_stay_bounded() -> None:
         (b"\x1f\x8bnonsense", "export is damaged: "),
         (gzip.compress(b"x") + b"nonsense", "export is damaged: "),
     ],
-    # What gzip packs has the time in it, and names have to be the same in all processes.
+    # What gzip packs has the time in it, and names are the same in all processes.
     ids=["zip", "zstd", "cut off", "damaged", "garbage behind"],
 )
 def test_what_cannot_be_read_is_named(raw: bytes, sentence: str) -> None:
