@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 from prober.clock import NS, Clock
-from prober.records import Arrival, Evidence, Handover, Outcome, Sign, Span
+from prober.records import Arrival, Evidence, Handover, Kind, Outcome, Sign, Span
 
 T = TypeVar("T")
 
@@ -106,9 +106,9 @@ class MemoryPipe:
         """Return a writer into the pipe; each span is accepted as it is written."""
         return MemoryWriter(self, report)
 
-    def reader(self) -> "MemoryReader":
+    def reader(self, kinds: Iterable[Kind] = Kind) -> "MemoryReader":
         """Return a reader of everything that is written from now on."""
-        reader = MemoryReader(self._clock)
+        reader = MemoryReader(self._clock, kinds)
         self._readers.append(reader)
         return reader
 
@@ -165,20 +165,21 @@ class MemoryReader:
     transport = "memory"
     read_from = "pipe in memory"
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, kinds: Iterable[Kind] = Kind) -> None:
         self._clock = clock
         self._items: asyncio.Queue[Arrival | Evidence] = asyncio.Queue()
-        self._epoch = 1
-        self._connected = True
+        self._epochs = [1]
+        self._last_epoch = 1
+        self._kinds = tuple(kinds)
         self.deaf = False
         """Set it, and nothing comes although nothing tells so."""
 
     async def __aenter__(self) -> Self:
-        self._tell(Sign.CONNECTED)
+        self._tell(Sign.CONNECTED, self._last_epoch)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        self._connected = False
+        self._epochs.clear()
 
     async def receive(self) -> Sequence[Arrival | Evidence]:
         """Wait until there is something, and return all there is, oldest first."""
@@ -187,30 +188,34 @@ class MemoryReader:
             items.append(self._items.get_nowait())
         return items
 
+    def expects(self, kind: Kind) -> bool:
+        """Tell whether a kind is one of those that this reader is said to carry."""
+        return kind in self._kinds
+
     def contents(self, arrival: Arrival) -> Mapping[bytes, bytes]:
         """Return nothing: envelopes are not looked into."""
         del arrival
         return {}
 
     def take_in(self, raw: bytes) -> None:
-        """Receive a batch, if there is a connection."""
-        if self._connected and not self.deaf:
+        """Receive a batch, over each connection that is open."""
+        for epoch in () if self.deaf else self._epochs:
             at_ns = self._clock.now_ns()
-            arrival = Arrival(batches=(raw,), at_ns=at_ns, epoch=self._epoch)
-            self._items.put_nowait(arrival)
+            self._items.put_nowait(Arrival(batches=(raw,), at_ns=at_ns, epoch=epoch))
 
-    def cut(self, words: str) -> None:
-        """Lose the connection."""
-        self._connected = False
-        self._tell(Sign.CUT, words)
+    def cut(self, words: str, *, newest: bool = False) -> None:
+        """Lose a connection, the oldest that is open or the newest."""
+        which = -1 if newest else 0
+        epoch = self._epochs.pop(which) if self._epochs else self._last_epoch
+        self._tell(Sign.CUT, epoch, words)
 
     def heal(self) -> None:
-        """Connect anew."""
-        self._epoch += 1
-        self._connected = True
-        self._tell(Sign.CONNECTED)
+        """Connect anew, beside any connection that is open."""
+        self._last_epoch += 1
+        self._epochs.append(self._last_epoch)
+        self._tell(Sign.CONNECTED, self._last_epoch)
 
-    def _tell(self, sign: Sign, detail: str = "") -> None:
+    def _tell(self, sign: Sign, epoch: int, detail: str = "") -> None:
         at_ns = self._clock.now_ns()
-        evidence = Evidence(sign=sign, at_ns=at_ns, epoch=self._epoch, detail=detail)
+        evidence = Evidence(sign=sign, at_ns=at_ns, epoch=epoch, detail=detail)
         self._items.put_nowait(evidence)

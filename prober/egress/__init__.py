@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol, Self
 
-from prober.records import Arrival, Evidence
+from prober.records import Arrival, Evidence, Kind
 
 
 class Reader(Protocol):
@@ -29,6 +29,10 @@ class Reader(Protocol):
 
     async def receive(self) -> Sequence[Arrival | Evidence]:
         """Wait until there is something, and return all there is, oldest first."""
+        ...
+
+    def expects(self, kind: Kind) -> bool:
+        """Tell whether this way out can carry a kind of envelope, as we write it."""
         ...
 
     def contents(self, arrival: Arrival) -> Mapping[bytes, bytes]:

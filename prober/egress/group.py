@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Self
 
 from prober.egress import Reader
-from prober.records import Arrival, Evidence
+from prober.records import Arrival, Evidence, Kind, Sign
 
 
 class ReaderGroup:
@@ -20,6 +21,8 @@ class ReaderGroup:
         self._members = members
         self._pending: dict[asyncio.Task[Sequence[Arrival | Evidence]], Reader] = {}
         self._open = AsyncExitStack()
+        self._epoch = 1
+        self._broken = False
 
     @property
     def transport(self) -> str:
@@ -55,7 +58,23 @@ class ReaderGroup:
         for task in done:
             del self._pending[task]
             items.extend(task.result())
-        return sorted(items, key=lambda item: item.at_ns)
+        return [self._as_one(item) for item in sorted(items, key=lambda i: i.at_ns)]
+
+    def _as_one(self, item: Arrival | Evidence) -> Arrival | Evidence:
+        """Number the group's connection: a new one, when a member that was cut is back.
+
+        The members' own numbers would look like connections that overlap.
+        """
+        if isinstance(item, Evidence) and item.sign is Sign.CUT:
+            self._broken = True
+        elif isinstance(item, Evidence) and item.sign is Sign.CONNECTED:
+            self._epoch += self._broken
+            self._broken = False
+        return replace(item, epoch=self._epoch)
+
+    def expects(self, kind: Kind) -> bool:
+        """Tell whether its members' way out can carry a kind of envelope."""
+        return self._members[0].expects(kind)
 
     def contents(self, arrival: Arrival) -> Mapping[bytes, bytes]:
         """Return, by stamp, what survives of each tagged envelope of an arrival."""

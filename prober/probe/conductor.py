@@ -52,7 +52,11 @@ class _Probe:
         }
         self._scanner = Scanner(job.run_id, job.plan.cycle_of)
         self._encoder = Encoder(job.run_id, job.plan)
-        self.ledger = Ledger(job.plan, job.deadlines, list(ways_out))
+        carried = {
+            name: [kind for kind in Kind if consumer.reader.expects(kind)]
+            for name, consumer in self.consumers.items()
+        }
+        self.ledger = Ledger(job.plan, job.deadlines, carried)
         self.health = Health(clock, self.ledger)
         self._primers = Primers(self._encoder, clock)
         self._blindness = [
@@ -234,10 +238,12 @@ class _Probe:
     def _book(self, name: str, consumer: Consumer, arrival: Arrival) -> None:
         raw = b"\n".join(arrival.batches)
         found = self._scanner.scan(raw, lambda: consumer.reader.contents(arrival))
-        self.ledger.arrive(name, found, arrival.at_ns)
+        self.ledger.arrive(name, found, arrival.at_ns, arrival.epoch)
         consumer.cut = ""
         consumer.trailed = consumer.trailed or bool(found.trailers)
-        if consumer.prime(found.primers):
+        if consumer.prime(found.primers, arrival.epoch) or (
+            consumer.renews(arrival.epoch) and self.ledger.proven(name, arrival.epoch)
+        ):
             self._attach(name, consumer, arrival.at_ns)
         consumer.lag = self.health.read(name, arrival.at_ns)
         for alarm, reason in self._job.alarms.items():
@@ -247,13 +253,17 @@ class _Probe:
     def _note(self, name: str, consumer: Consumer, evidence: Evidence) -> None:
         match evidence.sign:
             case Sign.CUT:
-                consumer.cut = evidence.detail
-                consumer.resubscribe(self._primers.sent)
+                self.ledger.disconnect(name, evidence.epoch)
+                if consumer.disconnect(evidence.epoch, self._primers.sent):
+                    return  # another connection beside it brings everything
+                if not consumer.connections:
+                    consumer.cut = evidence.detail
                 self.ledger.leave(
                     name, evidence.at_ns, f"consumer disconnected: {evidence.detail}"
                 )
             case Sign.CONNECTED:
-                consumer.resubscribe(self._primers.sent)
+                self.ledger.connect(name, evidence.epoch)
+                consumer.connect(evidence.epoch, self._primers.sent)
             case Sign.HEARTBEAT:
                 self.ledger.hear(name, evidence.at_ns)
             case Sign.STALL:
@@ -262,7 +272,7 @@ class _Probe:
                 pass  # the reader has its successor open
 
     def _attach(self, name: str, consumer: Consumer, at_ns: int) -> None:
-        consumer.primed = True
+        consumer.attach()
         self.ledger.attach(name, at_ns)
 
     def _enter(self, phase: Phase) -> None:

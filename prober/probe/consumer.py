@@ -22,6 +22,9 @@ class Consumer:
     """The first primer sent since the reader last subscribed."""
     primers: set[int] = field(default_factory=set)
     primed: bool = False
+    """The newest connection is known to bring everything."""
+    connections: dict[int, bool] = field(default_factory=dict)
+    """Those that are open, by epoch, and whether each is known to bring everything."""
     trailed: bool = False
     """A trailer came, which was sent after all messages."""
     cut: str = ""
@@ -29,8 +32,44 @@ class Consumer:
     lag: float = 0.0
     """Seconds between the last arrival and its booking."""
 
-    def prime(self, numbers: list[int]) -> bool:
-        """Take in primers; tell whether that made ten in a row for the first time."""
+    @property
+    def newest(self) -> int:
+        """The connection that was opened last, of those that are open."""
+        return max(self.connections, default=0)
+
+    def connect(self, epoch: int, next_primer: int) -> None:
+        """Note that a connection is asked for, beside any that is open."""
+        self.connections[epoch] = False
+        self.resubscribe(next_primer)
+
+    def disconnect(self, epoch: int, next_primer: int) -> bool:
+        """Note that a connection is gone; tell whether another brings everything."""
+        newest = epoch >= self.newest
+        self.connections.pop(epoch, None)
+        attached = any(self.connections.values())
+        if newest:
+            self.resubscribe(next_primer)
+            self.primed = attached
+        return attached
+
+    def attach(self) -> None:
+        """Note that the newest connection brings everything."""
+        self.primed = True
+        if self.connections:
+            self.connections[self.newest] = True
+
+    def renews(self, epoch: int) -> bool:
+        """Tell whether a connection is to take over from one that brings everything."""
+        taking_over = epoch == self.newest and not self.primed
+        return taking_over and any(self.connections.values())
+
+    def prime(self, numbers: list[int], epoch: int | None = None) -> bool:
+        """Take in primers; tell whether that made ten in a row for the first time.
+
+        Over an older connection they tell nothing of the newest.
+        """
+        if epoch in self.connections and epoch != self.newest:
+            return False
         self.primers.update(each for each in numbers if each >= self.primers_from)
         if self.primed or not numbers:
             return False
