@@ -1,15 +1,35 @@
 """Loggregator's own counters in the result of `prober run`."""
 
-from tests.cli.test_run import document, prober, reference
+import asyncio
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+from prober.pipeline.profile import PROFILES
+from prober.pipeline.stack import ReferenceStack
 
 
-def test_drops_of_a_router_are_told_beside_the_loss() -> None:
+async def test_drops_of_a_router_are_told_beside_the_loss(tmp_path: Path) -> None:
     """What a deployed router counted as dropped stands in screen and document."""
-    plan = ("--messages", "4000", "--rate", "4000/s", "--late-after", "1s", "--yes")
-    with reference("--subscription-buffer", "200") as ends:
-        done = prober("run", *plan, "--lost-after", "2s", "--json", "-", *ends)
+    profile = dataclasses.replace(
+        PROFILES["loggregator"], subscription_buffer=200, router_metrics=0.5
+    )
+    report = tmp_path / "report.json"
+    async with ReferenceStack(profile=profile) as stack:
+        tls = stack.client_tls("metron")
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "prober", "run", "--json", str(report), "--yes"),
+            *("--messages", "2000", "--rate", "4000/s"),
+            *("--late-after", "1s", "--lost-after", "2s"),
+            *("--agent", stack.agent_address, "--rlp", stack.rlp_address),
+            *("--tls-dir", str(Path(tls.ca_file).parent)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        screen, _ = await process.communicate()
 
-    told = document(done.stdout)
+    told = json.loads(report.read_text())
     lost = told["consumers"][0]["counts"]["lost"]
     assert lost > 0
     assert {"router egress": lost, "router ingress": 0} == {
@@ -17,5 +37,5 @@ def test_drops_of_a_router_are_told_beside_the_loss() -> None:
         for each in told["platform"]["counters"]
         if each["component"] == "router"
     }
-    assert f"router egress drops rose by {lost:,} from" in done.stderr
-    assert f"evidence, no proof: enough for the {lost:,} lost" in done.stderr
+    assert f"router egress drops rose by {lost:,} from" in screen.decode()
+    assert f"evidence, no proof: enough for the {lost:,} lost" in screen.decode()
