@@ -15,9 +15,10 @@ from prober.ledger import Deadlines
 from prober.pipeline.profile import PROFILES
 from prober.pipeline.stack import ReferenceStack
 from prober.plan import NS, Plan, Sizes
-from prober.probe import Controls, Job, Progress, probe
+from prober.probe import Controls, Job, Progress, blindness, probe
 from prober.probe.job import Observer
 from prober.records import Kind, RunResult, State
+from tests.pipeline.test_faults import PATIENT, LadderClock
 
 CLOCK = SystemClock()
 PLAN = Plan(
@@ -37,9 +38,12 @@ async def run(
     *,
     lost_after: int = 3,
     whole: bool = False,
+    straight: bool = False,
     observer: Observer = lambda _: None,
 ) -> RunResult:
-    """Probe a stack."""
+    """Probe a stack, by its agent or straight into its router."""
+    name = "doppler" if straight else "metron"
+    address = stack.router_addresses[0] if straight else stack.agent_address
     job = Job(
         run_id="k3v9x2m4q7a",
         environment="reference",
@@ -62,11 +66,7 @@ async def run(
 
     return await probe(
         job,
-        [
-            lambda report: AgentWriter(
-                stack.agent_address, stack.client_tls("metron"), CLOCK, report
-            )
-        ],
+        [lambda report: AgentWriter(address, stack.client_tls(name), CLOCK, report)],
         {"rlp": reader},
         CLOCK,
         Controls(observer=observer),
@@ -77,6 +77,8 @@ async def run_disturbed(
     stack: ReferenceStack,
     plan: Plan,
     disturb: Callable[[], Awaitable[None]],
+    *,
+    straight: bool = False,
 ) -> RunResult:
     """Probe a stack, and do something to it when a third was sent."""
     begun = asyncio.Event()
@@ -91,7 +93,7 @@ async def run_disturbed(
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(wait_and_disturb())
-        return await run(stack, plan, observer=observe)
+        return await run(stack, plan, straight=straight, observer=observe)
 
 
 async def test_every_message_arrives(stack: ReferenceStack) -> None:
@@ -187,3 +189,29 @@ async def test_agent_that_dies_leaves_cycles_unsure(stack: ReferenceStack) -> No
     assert counts.rejected + counts.ambiguous > 0
     assert 0 == consumer.valid.lost
     assert State.PASS in {cycle.state for cycle in consumer.cycles[-5:]}
+
+
+async def test_readers_that_were_left_behind_are_told_blind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While the proxy waits to come back to a router, a new subscription gets all."""
+    monkeypatch.setattr(blindness, "OVERDUE_SECONDS", 0.5)
+    monkeypatch.setattr(blindness, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(blindness, "SETTLE_SECONDS", 0.5)
+    ladder = LadderClock()  # the stack's: its waits pass when we say so
+    plan = dataclasses.replace(PLAN, messages=4000, cycles=40, rate=Fraction(1000))
+    async with ReferenceStack(profile=PATIENT, clock=ladder) as stack:
+
+        async def disturb() -> None:
+            await stack.kill_router(0)
+            await ladder.climb(5)  # now it waits for 10 s
+            await stack.start_router(0)
+
+        result = await run_disturbed(stack, plan, disturb, straight=True)
+
+    consumer = result.consumers[0]
+    blind = [cycle for cycle in consumer.cycles if cycle.reason.startswith("blind")]
+    assert {State.LOSS} == {cycle.state for cycle in blind}
+    assert len(blind) > 5
+    assert any("blind readers: for" in words for words in result.warnings)
+    assert {State.PASS} == {cycle.state for cycle in consumer.cycles[:5]}
