@@ -2,7 +2,14 @@
 
 import itertools
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,11 +36,12 @@ from prober.errors import UsageError
 from prober.ingress import Report, stdout
 from prober.ingress.agent import AgentWriter
 from prober.ingress.envelopes import INSTANCE
+from prober.ledger.platform import Reading
 from prober.pipeline.child import ChildStack
 from prober.pipeline.stack import ReferenceStack
 from prober.plan import Plan
 from prober.probe import Job, OpenReader, OpenWriter, PlatformSource
-from prober.records import BufferDrops, Kind, Tls
+from prober.records import Arrival, BufferDrops, Kind, Tls
 
 TLS_FILES = {"ca_file": "ca.crt", "cert_file": "client.crt", "key_file": "client.key"}
 
@@ -71,6 +79,14 @@ OpenWayOut = Callable[[Clock, Job, str], Reader]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Counters:
+    """Where Loggregator's own counters come out, and how they are written there."""
+
+    open: OpenWayOut
+    readings: Callable[[Arrival], Iterable[Reading]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ends:
     """The ends of a pipeline."""
 
@@ -79,7 +95,7 @@ class Ends:
     """The consumers, by name."""
     drops: Drops
     """What the bundled stack's buffers dropped of the probe's messages so far."""
-    counters: OpenWayOut | None = None
+    counters: Counters | None = None
     """Where Loggregator's own counters come out; None for nowhere."""
     alarms: Mapping[bytes, str] = field(default_factory=dict)
     """What the platform may log in our name that voids cycles; see `Job`."""
@@ -109,7 +125,7 @@ class Ends:
             return None
         shard = f"prober-{job.run_id}-platform"
         return PlatformSource(
-            open=lambda: counters(clock, job, shard), readings=platform.readings
+            open=lambda: counters.open(clock, job, shard), readings=counters.readings
         )
 
 
@@ -143,21 +159,47 @@ def _grouped(make: MakeReader, readers: int = 1) -> OpenWayOut:
     return open_
 
 
-def rlp_counters(address: str, tls: Tls) -> OpenWayOut:
-    """Return where the platform's own counters come out of a reverse log proxy."""
-
-    def open_(clock: Clock, _job: Job, shard: str) -> Reader:
+def _rlp_counters(address: str, tls: Tls) -> Counters:
+    def reader(clock: Clock, _job: Job, shard_id: ShardId) -> Reader:
         return RlpReader(
             address,
             tls,
             clock,
             source_id=None,
             kinds=(),
-            shard_id=lambda epoch: f"{shard}-{epoch}",
+            shard_id=shard_id,
             ask=platform.request,
         )
 
-    return open_
+    return Counters(open=_grouped(reader), readings=platform.readings)
+
+
+def _gateway_counters(gateway: Gateway) -> Counters:
+    def reader(clock: Clock, _job: Job, shard_id: ShardId) -> Reader:
+        return RlpGatewayReader(
+            _server("RLP gateway", gateway.url, gateway),
+            _tokens(gateway, clock),
+            clock,
+            source_id=None,
+            kinds=(),
+            shard_id=shard_id,
+            query=platform.query(),
+        )
+
+    return Counters(open=_grouped(reader), readings=platform.readings_json)
+
+
+def _counters(environment: Environment, *, whole_firehose: bool) -> Counters | None:
+    """Return the cheapest way to the platform's counters; None if there is none.
+
+    A gateway shows them only to who may read everything.
+    """
+    consumers = environment.consumers.values()
+    for proxy in filter(None, (each.rlp for each in consumers)):
+        return _rlp_counters(proxy.address, proxy.tls)
+    for gateway in filter(None, (each.rlp_gateway for each in consumers)):
+        return _gateway_counters(gateway) if whole_firehose else None
+    return None
 
 
 def _kinds(job: Job) -> tuple[Kind, ...]:
@@ -199,7 +241,7 @@ def _ends_of(stack: ReferenceStack | ChildStack, drops: Drops) -> Ends:
         ways_in=[agent],
         ways_out={"rlp": _grouped(_rlp(*proxy))},
         drops=drops,
-        counters=rlp_counters(*proxy),
+        counters=_rlp_counters(*proxy),
     )
 
 
@@ -226,7 +268,7 @@ def elsewhere(
         ways_in=[way_in],
         ways_out={"rlp": _grouped(_rlp(*proxy))},
         drops=_no_drops,
-        counters=rlp_counters(*proxy),
+        counters=_rlp_counters(*proxy),
     )
 
 
@@ -251,13 +293,11 @@ def configured(
         stdout.check(plan, app, whole_firehose=whole_firehose)
         ways_in.append(AppOutput(app=app, pipe=stdout.claim()))
     ways_out = {name: _way_out(each) for name, each in environment.consumers.items()}
-    proxies = [each.rlp for each in environment.consumers.values() if each.rlp]
-    counters = [rlp_counters(each.address, each.tls) for each in proxies]
     return Ends(
         ways_in=ways_in,
         ways_out=ways_out,
         drops=_no_drops,
-        counters=next(iter(counters), None),
+        counters=_counters(environment, whole_firehose=whole_firehose),
         alarms={} if environment.ingress.stdout is None else stdout.RATE_LIMITED,
     )
 

@@ -49,7 +49,8 @@ _MEANINGS: Mapping[int, str] = {
 class RlpGatewayReader(Reconnecting):
     """Reads from one RLP gateway; see `prober.egress.Reader`.
 
-    `shard_id` makes a name for each connection. `renew_after` is how many seconds after
+    `shard_id` makes a name for each connection; `query` asks for something else than
+    kinds of a source. `renew_after` is how many seconds after
     a connection its successor is opened; a `closing` that comes sooner than expected
     teaches the reader to be earlier from then on.
     """
@@ -65,6 +66,7 @@ class RlpGatewayReader(Reconnecting):
         source_id: str | None,
         kinds: Sequence[Kind],
         shard_id: Callable[[int], str],
+        query: str = "",
         renew_after: float = LIFE_SECONDS - OVERLAP_SECONDS,
         silence: float = SILENCE_SECONDS,
         rng: random.Random | None = None,
@@ -72,6 +74,7 @@ class RlpGatewayReader(Reconnecting):
         super().__init__(server.where, clock, rng, renew_after)
         self._server, self._tokens = server, tokens
         self._source_id, self._kinds, self._shard_id = source_id, kinds, shard_id
+        self._query = query
         self._silence = silence
         self._alive = 0
         """The newest connection over which anything came."""
@@ -117,7 +120,7 @@ class RlpGatewayReader(Reconnecting):
     def _request(
         self, client: httpx.AsyncClient, epoch: int, token: str
     ) -> httpx.Request:
-        query = [kind.value for kind in self._kinds]
+        query = [self._query] if self._query else [kind.value for kind in self._kinds]
         named = [("shard_id", self._shard_id(epoch))]
         if self._source_id is not None:
             named.append(("source_id", self._source_id))

@@ -86,8 +86,8 @@ class _Series:
     silent_ns: int = 0
 
     def add(self, reading: Reading) -> None:
-        """Take in a reading; what it adds is told already if others overtook it."""
-        if reading.stamped_ns >= self.stamped_ns:
+        """Take in a reading; one that came before, or was overtaken, adds nothing."""
+        if reading.stamped_ns > self.stamped_ns:
             self.increase += max(reading.total - self.previous, reading.delta)
             self.previous, self.stamped_ns = reading.total, reading.stamped_ns
         self.silent_ns = max(self.silent_ns, reading.at_ns - self.to_ns)

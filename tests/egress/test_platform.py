@@ -1,8 +1,18 @@
 """Loggregator's own counters as they come out of its Firehose."""
 
-from prober.clock import NS
-from prober.egress import platform
+import dataclasses
+import json
+from collections.abc import Callable, Iterable
+from urllib.parse import parse_qsl
+
+import pytest
+
+from prober.clock import NS, SystemClock
+from prober.egress import Reader, platform
+from prober.egress.rlp import RlpReader
 from prober.ledger.platform import Reading
+from prober.pipeline.profile import PROFILES
+from prober.pipeline.stack import ReferenceStack
 from prober.records import Arrival
 from prober.rpc.loggregator_v2.egress_pb2 import EgressBatchRequest
 from prober.rpc.loggregator_v2.envelope_pb2 import (
@@ -11,6 +21,7 @@ from prober.rpc.loggregator_v2.envelope_pb2 import (
     EnvelopeBatch,
     Log,
 )
+from tests.egress.test_rlp_gateway import reader
 
 
 def test_request_asks_for_counters_of_loss_alone() -> None:
@@ -50,3 +61,86 @@ def test_readings_are_counters_with_all_their_tags() -> None:
             at_ns=NS,
         )
     ] == list(platform.readings(arrival))
+
+
+def test_gateway_is_asked_for_the_same() -> None:
+    """The query names counters and sources; the gateway joins each with each."""
+    asked = parse_qsl(platform.query())
+
+    names = ["dropped", "rejected_streams", "doppler_proxy.slow_consumer"]
+    assert names == [value for key, value in asked if key == "counter.name"]
+    sources = ["doppler", "reverse_log_proxy", "traffic_controller", "metron"]
+    assert sources == [value for key, value in asked if key == "source_id"]
+
+
+def test_readings_of_a_gateway() -> None:
+    """Its JSON holds the same readings, 64-bit integers as text."""
+    event = json.dumps(
+        {
+            "batch": [
+                {
+                    "timestamp": "5",
+                    "source_id": "doppler",
+                    "instance_id": "",
+                    "deprecated_tags": {},
+                    "tags": {"direction": "egress"},
+                    "counter": {"name": "dropped", "delta": "3", "total": "9"},
+                },
+                {
+                    "timestamp": "6",
+                    "source_id": "doppler",
+                    "instance_id": "",
+                    "deprecated_tags": {},
+                    "tags": {},
+                    "log": {"payload": "aGVsbG8=", "type": "OUT"},
+                },
+            ]
+        }
+    )
+    arrival = Arrival(batches=(b"no JSON", event.encode()), at_ns=NS, epoch=1)
+
+    (found,) = platform.readings_json(arrival)
+    assert (5, "dropped", 3, 9, NS) == (
+        found.stamped_ns,
+        found.name,
+        found.delta,
+        found.total,
+        found.at_ns,
+    )
+    assert {("direction", "egress")} == found.tags
+
+
+async def first_of(
+    source: Reader, readings: Callable[[Arrival], Iterable[Reading]]
+) -> list[Reading]:
+    """Read until something of the platform comes."""
+    async with source:
+        while True:
+            for item in await source.receive():
+                if isinstance(item, Arrival) and (found := list(readings(item))):
+                    return found
+
+
+@pytest.mark.parametrize("way", ["rlp", "gateway"])
+async def test_both_ways_out_show_the_routers_counters(way: str) -> None:
+    """A router's counters of loss, and none of its others, come by either way."""
+    profile = dataclasses.replace(PROFILES["loggregator"], router_metrics=0.2)
+    async with ReferenceStack(profile=profile, doors=["gateway"]) as stack:
+        if way == "rlp":
+            source: Reader = RlpReader(
+                stack.rlp_address,
+                stack.client_tls("reverselogproxy"),
+                SystemClock(),
+                source_id=None,
+                kinds=(),
+                shard_id=lambda epoch: f"test-{epoch}",
+                ask=platform.request,
+            )
+            found = await first_of(source, platform.readings)
+        else:
+            source = reader(stack, source_id=None, kinds=(), query=platform.query())
+            found = await first_of(source, platform.readings_json)
+
+    assert {("doppler", "dropped")} == {(e.source_id, e.name) for e in found}
+    assert {"ingress", "egress"} >= {dict(each.tags)["direction"] for each in found}
+    assert {"reference"} == {dict(each.tags)["deployment"] for each in found}

@@ -100,6 +100,7 @@ def odd_reader(
         source_id=None,
         kinds=(Kind.LOG, Kind.COUNTER),
         shard_id=lambda epoch: f"test {epoch}",
+        query="",
         rng=None,
         **more,
     )

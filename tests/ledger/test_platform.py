@@ -72,6 +72,13 @@ def test_overtaken_reading_is_not_counted_twice() -> None:
     assert 9 == grown(reading(0, 100, stamped=0), second, first, third)
 
 
+def test_reading_that_comes_twice_counts_once() -> None:
+    """Where two subscriptions overlap, both bring the same reading."""
+    twice = reading(5, 5, at=5), reading(5, 5, at=5.2, stamped=5)
+
+    assert 5 == grown(reading(0, 0, stamped=0), *twice)
+
+
 @dataclass
 class World:
     """A counter, the agent that reckons its totals, and a path that loses readings."""
@@ -193,8 +200,8 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond a number of series further ones are passed over, and that is told."""
     monkeypatch.setattr(platform, "MAX_SERIES", 2)
     counters = PlatformCounters()
-    for index in "0010123":
-        counters.add(reading(1, 1, ip=index))
+    for at, index in enumerate("0010123"):
+        counters.add(reading(1, 1, at, ip=index))
 
     assert [3, 2] == sorted((e.increase for e in counters.increases(0)), reverse=True)
     assert 2 == counters.passed_over
