@@ -144,7 +144,7 @@ class _Probe:
     async def _prime_again(self, writer: Writers) -> None:
         """Prime consumers that had to subscribe anew, beside everything else."""
         while True:
-            if all(consumer.primed for consumer in self.consumers.values()):
+            if all(consumer.settled for consumer in self.consumers.values()):
                 await self._clock.sleep(PRIMER_SECONDS)
             else:
                 await self._primers.send(writer)
@@ -244,7 +244,7 @@ class _Probe:
         if consumer.prime(found.primers, arrival.epoch) or (
             consumer.renews(arrival.epoch) and self.ledger.proven(name, arrival.epoch)
         ):
-            self._attach(name, consumer, arrival.at_ns)
+            self._attach(name, consumer, arrival.at_ns, arrival.epoch)
         consumer.lag = self.health.read(name, arrival.at_ns)
         for alarm, reason in self._job.alarms.items():
             if alarm in raw:
@@ -254,7 +254,8 @@ class _Probe:
         match evidence.sign:
             case Sign.CUT:
                 self.ledger.disconnect(name, evidence.epoch)
-                if consumer.disconnect(evidence.epoch, self._primers.sent):
+                consumer.disconnect(evidence.epoch)
+                if consumer.primed:
                     return  # another connection beside it brings everything
                 if not consumer.connections:
                     consumer.cut = evidence.detail
@@ -271,8 +272,10 @@ class _Probe:
             case Sign.CLOSING:
                 pass  # the reader has its successor open
 
-    def _attach(self, name: str, consumer: Consumer, at_ns: int) -> None:
-        consumer.attach()
+    def _attach(
+        self, name: str, consumer: Consumer, at_ns: int, epoch: int | None = None
+    ) -> None:
+        consumer.attach(epoch)
         self.ledger.attach(name, at_ns)
 
     def _enter(self, phase: Phase) -> None:

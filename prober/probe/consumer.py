@@ -10,6 +10,32 @@ OpenReader = Callable[[], Reader]
 
 PRIMERS = 10
 """Primers in a row that have to come back: one each would not cover every path."""
+SUCCESSOR_PRIMERS = 5
+"""The same for a connection beside one that is known to bring everything: it shares its
+shard with nobody, and every path is known to be open."""
+
+
+@dataclass(slots=True)
+class Connection:
+    """One subscription of a reader, and the primers that came back over it."""
+
+    primers_from: int
+    """The first primer that was sent since it was asked for."""
+    primers: set[int] = field(default_factory=set)
+    primed: bool = False
+    """It is known to bring everything."""
+
+    def take(self, numbers: list[int]) -> int:
+        """Take in primers; return how many came in a row, with the last of these."""
+        self.primers.update(each for each in numbers if each >= self.primers_from)
+        if not numbers or numbers[-1] not in self.primers:
+            return 0
+        low = high = numbers[-1]
+        while low - 1 in self.primers:
+            low -= 1
+        while high + 1 in self.primers:
+            high += 1
+        return high - low + 1
 
 
 @dataclass(slots=True)
@@ -18,13 +44,8 @@ class Consumer:
 
     reader: Reader
     open: OpenReader
-    primers_from: int = 0
-    """The first primer sent since the reader last subscribed."""
-    primers: set[int] = field(default_factory=set)
-    primed: bool = False
-    """The newest connection is known to bring everything."""
-    connections: dict[int, bool] = field(default_factory=dict)
-    """Those that are open, by epoch, and whether each is known to bring everything."""
+    connections: dict[int, Connection] = field(default_factory=dict)
+    """Those that are open, by epoch; several while one takes over from another."""
     trailed: bool = False
     """A trailer came, which was sent after all messages."""
     cut: str = ""
@@ -33,57 +54,64 @@ class Consumer:
     """Seconds between the last arrival and its booking."""
 
     @property
-    def newest(self) -> int:
-        """The connection that was opened last, of those that are open."""
+    def primed(self) -> bool:
+        """Whether anything open is known to bring everything."""
+        return any(each.primed for each in self.connections.values())
+
+    @property
+    def settled(self) -> bool:
+        """Whether the connection that was opened last is known to bring everything."""
+        return bool(self.connections) and self.connections[self._newest].primed
+
+    @property
+    def primers(self) -> set[int]:
+        """The primers that came back, over whatever is open."""
+        return set().union(*(each.primers for each in self.connections.values()))
+
+    @property
+    def primers_from(self) -> int:
+        """The first primer that was sent for what is open."""
+        return min((c.primers_from for c in self.connections.values()), default=0)
+
+    @property
+    def _newest(self) -> int:
         return max(self.connections, default=0)
 
     def connect(self, epoch: int, next_primer: int) -> None:
         """Note that a connection is asked for, beside any that is open."""
-        self.connections[epoch] = False
-        self.resubscribe(next_primer)
+        self.connections[epoch] = Connection(next_primer)
 
-    def disconnect(self, epoch: int, next_primer: int) -> bool:
-        """Note that a connection is gone; tell whether another brings everything."""
-        newest = epoch >= self.newest
+    def disconnect(self, epoch: int) -> None:
+        """Note that a connection is gone."""
         self.connections.pop(epoch, None)
-        attached = any(self.connections.values())
-        if newest:
-            self.resubscribe(next_primer)
-            self.primed = attached
-        return attached
 
-    def attach(self) -> None:
-        """Note that the newest connection brings everything."""
-        self.primed = True
-        if self.connections:
-            self.connections[self.newest] = True
+    def resubscribe(self, next_primer: int) -> None:
+        """Begin anew: what was primed before says nothing from now on."""
+        for epoch in self.connections or [0]:
+            self.connections[epoch] = Connection(next_primer)
 
     def renews(self, epoch: int) -> bool:
         """Tell whether a connection is to take over from one that brings everything."""
-        taking_over = epoch == self.newest and not self.primed
-        return taking_over and any(self.connections.values())
+        mine = self.connections.get(epoch)
+        return mine is not None and not mine.primed and self.primed
 
     def prime(self, numbers: list[int], epoch: int | None = None) -> bool:
-        """Take in primers; tell whether that made ten in a row for the first time.
+        """Take in primers that came over a connection, the newest if none is told.
 
-        Over an older connection they tell nothing of the newest.
+        Tell whether that made enough in a row for the first time.
         """
-        if epoch in self.connections and epoch != self.newest:
+        mine = self.connections.get(self._newest if epoch is None else epoch)
+        if mine is None:
             return False
-        self.primers.update(each for each in numbers if each >= self.primers_from)
-        if self.primed or not numbers:
+        row = mine.take(numbers)
+        enough = SUCCESSOR_PRIMERS if self.primed else PRIMERS
+        if mine.primed or row < enough:
             return False
-        last = numbers[-1]
-        low = high = last
-        while low - 1 in self.primers:
-            low -= 1
-        while high + 1 in self.primers:
-            high += 1
-        self.primed = last in self.primers and high - low + 1 >= PRIMERS
-        return self.primed
+        mine.primed = True
+        return True
 
-    def resubscribe(self, next_primer: int) -> None:
-        """Begin anew: what was primed before says nothing of a new subscription."""
-        self.primers_from = next_primer
-        self.primers.clear()
-        self.primed = False
+    def attach(self, epoch: int | None = None) -> None:
+        """Take a connection for attached, the newest if none is told."""
+        mine = self.connections.get(self._newest if epoch is None else epoch)
+        if mine is not None:
+            mine.primed = True
