@@ -30,7 +30,7 @@ BEAT_SECONDS = 15.0
 SILENCE_SECONDS = 45.0
 """Without a frame and without an answer to a ping for so long, a stream is dead."""
 MAX_FRAME_BYTES = 64 << 20
-MAX_FRAMES = 1024
+MAX_FRAMES = 256
 """Frames that may wait between the socket and us."""
 SCOPES = ("doppler.firehose",)
 

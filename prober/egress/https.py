@@ -5,7 +5,7 @@ import socket
 import ssl
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
 import httpx
@@ -77,7 +77,8 @@ class Server:
     """What it is called in a sentence: `RLP gateway`."""
     url: str
     ca_file: str | None = None
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    """May hold a password."""
 
     @property
     def where(self) -> str:
