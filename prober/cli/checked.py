@@ -41,12 +41,14 @@ from prober.egress.rlp import RlpReader
 from prober.egress.rlp_gateway import RlpGatewayReader
 from prober.egress.tokens import Tokens, UaaTokens
 from prober.ingress.agent import AgentWriter
+from prober.pipeline.profile import named
 from prober.pipeline.stack import ReferenceStack
 from prober.plan import Plan
 from prober.records import Kind, Tls
 from prober.stamp import RUN_ALPHABET, RUN_WIDTH
 
 _DOORS = ("gateway", "firehose")
+_METRICS_SECONDS = 0.5
 _AGENT_OPTIONS: Mapping[str, str] = {
     "address": "--agent",
     "server_name": "--agent-server-name",
@@ -122,7 +124,8 @@ async def targets(
 def _stack(reference: Reference, clock: Clock) -> ReferenceStack:
     return ReferenceStack(
         routers=reference.routers,
-        profile=reference.profile,
+        # Its routers tell their time more often than others, so that nobody waits.
+        profile=replace(named(reference.profile), router_metrics=_METRICS_SECONDS),
         clock=clock,
         doors=_DOORS,
     )
