@@ -1,5 +1,6 @@
 import base64
 import dataclasses
+from array import array
 
 import pytest
 from hypothesis import given, settings
@@ -83,8 +84,8 @@ def scan(raw: bytes) -> Sightings:
 def received(*stamps: Stamp) -> Sightings:
     """Return what a scan finds of intact messages."""
     return Sightings(
-        sequences=[stamp.sequence for stamp in stamps],
-        sent_ns=[stamp.sent_ns for stamp in stamps],
+        sequences=array("q", [stamp.sequence for stamp in stamps]),
+        sent_ns=array("q", [stamp.sent_ns for stamp in stamps]),
     )
 
 

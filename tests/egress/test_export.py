@@ -6,7 +6,7 @@ import io
 import json
 import re
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given
@@ -119,7 +119,7 @@ def test_every_kind_is_found_by_its_tag() -> None:
 
     found = read("\n".join(texts).encode())
 
-    assert list(range(100)) == found.sequences
+    assert list(range(100)) == list(found.sequences)
     assert [] == found.damaged
 
 
@@ -146,7 +146,7 @@ def same(one: Sightings, other: Sightings) -> bool:
     ] and one.other_runs == other.other_runs
 
 
-def _lists(found: Sightings) -> list[list[int] | list[int | None]]:
+def _lists(found: Sightings) -> list[Sequence[int | None]]:
     return [found.sequences, found.sent_ns, found.damaged]
 
 
@@ -216,7 +216,7 @@ def test_memory_stays_bounded() -> None:
     finally:
         tracemalloc.stop()
 
-    assert [1] == found.sequences
+    assert [1] == list(found.sequences)
     assert peak < 16 * export.PIECE_BYTES
 
 
@@ -247,4 +247,4 @@ def test_what_cannot_be_read_is_named(raw: bytes, sentence: str) -> None:
 
 def test_nothing_is_found_in_nothing() -> None:
     """An empty export is an export."""
-    assert [] == read(b"").sequences
+    assert not read(b"").sequences

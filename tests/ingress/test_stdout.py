@@ -90,7 +90,7 @@ def pipe() -> Iterator[Pipe]:
 
 def found(text: bytes) -> list[int]:
     """The messages in what came out."""
-    return Scanner(RUN, PLAN.cycle_of).scan(text).sequences
+    return list(Scanner(RUN, PLAN.cycle_of).scan(text).sequences)
 
 
 async def test_messages_are_lines_and_nothing_else(pipe: Pipe) -> None:

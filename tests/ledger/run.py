@@ -1,5 +1,7 @@
 """A short run against a ledger, told in seconds, for tests to read easily."""
 
+from array import array
+
 from prober.ledger import Deadlines, Ledger
 from prober.plan import NS, Plan, Sizes
 from prober.records import (
@@ -60,7 +62,9 @@ class Run:
         """Book messages at a consumer, each sent when its cycle was."""
         sent = [T0 + (0 if n < 10 else 2 * NS) for n in sequences]
         found = Sightings(
-            sequences=list(sequences), sent_ns=sent, damaged=list(damaged)
+            sequences=array("q", sequences),
+            sent_ns=array("q", sent),
+            damaged=list(damaged),
         )
         self.ledger.arrive(consumer, found, T0 + round(at * NS), epoch)
 

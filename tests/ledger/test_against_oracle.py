@@ -1,4 +1,5 @@
 import itertools
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -82,7 +83,10 @@ class Both:
     def arrive(self, name: str, intact: list[int], damaged: list[int | None]) -> None:
         sent = [self.sent_ns(sequence) for sequence in intact]
         found = Sightings(
-            sequences=intact, sent_ns=sent, damaged=damaged, other_runs=len(intact) % 2
+            sequences=array("q", intact),
+            sent_ns=array("q", sent),
+            damaged=damaged,
+            other_runs=len(intact) % 2,
         )
         self.ledger.arrive(name, found, self.now_ns)
         for sequence in damaged:

@@ -1,5 +1,6 @@
 """What a way out cannot carry is not expected there, whatever became of it."""
 
+from array import array
 from dataclasses import replace
 
 import pytest
@@ -38,7 +39,9 @@ def sent(plan: Plan = PLAN, handover: Handover = Handover.ACCEPTED) -> Ledger:
 
 def arrive(ledger: Ledger, consumer: str, sequences: list[int]) -> None:
     """Book messages a second after they were sent."""
-    found = Sightings(sequences=sequences, sent_ns=[T0] * len(sequences))
+    found = Sightings(
+        sequences=array("q", sequences), sent_ns=array("q", [T0] * len(sequences))
+    )
     ledger.arrive(consumer, found, T0 + NS)
 
 

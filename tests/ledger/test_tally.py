@@ -1,4 +1,5 @@
 import itertools
+from array import array
 
 import numpy as np
 import pytest
@@ -158,7 +159,7 @@ def test_what_a_ledger_merges_is_booked_like_its_own() -> None:
     ledger = Ledger(PLAN, DEADLINES, ["rlp"])
     for cycle in range(PLAN.cycles):
         ledger.attempt(PLAN.span_of(cycle), cycle, 1)
-    arrived = Sightings(sequences=list(range(10)), sent_ns=[0] * 10)
+    arrived = Sightings(sequences=array("q", range(10)), sent_ns=array("q", [0] * 10))
     ledger.arrive("rlp", arrived, 2)
     elsewhere = Tally.of(PLAN)
     arrive(elsewhere, *range(10, 20))

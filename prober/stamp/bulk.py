@@ -1,0 +1,115 @@
+"""Thousands of tokens read at once, as columns: which are perfect, and what they say.
+
+Perfect is what `prober.stamp.token.decode` takes for an intact log, and nothing less.
+The tokens of a batch differ in their low digits and the first check alone, so all else
+is read only where it differs from the token before: at a *head*. A token's bytes, with
+three from behind it, are 21 words of four bytes:
+
+    word   0 ............ 16   17     18    19      20
+           prober/1 … 0000000  234_   e1c7  0b2d    . and three bytes of anybody
+           as the one before?  low    first second  check
+"""
+
+import binascii
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prober.stamp.search import Rows
+from prober.stamp.token import CRC_START, HIGH, HIGH_CHECK, LOWS, RUN, SENT, SIZE
+
+ROW = 84
+"""Bytes of a token and three behind it: a whole number of words."""
+Mask = NDArray[np.bool_]
+Column = NDArray[np.int64]
+_HEAD = 68
+_LOW_WORDS = np.frombuffer(b"".join(LOWS), dtype=np.uint32).reshape(1000, 2)
+_WEIGHTS = np.array([100, 10, 1])
+_ZEROS = ord("0") * 111
+_POINT = ord(".")
+_DIGITS = 10 ** np.arange(19, -1, -1, dtype=np.uint64)
+
+# The least and the greatest byte in each place of a head.
+_LEAST = b"prober/1 00000000000 00000000 00000000000000000000 l0000000 00000000"
+_MOST = b"prober/1 zzzzzzzzzzz 99999999 08999999999999999999 l9999999 99999999"
+_FROM, _TO = (np.frombuffer(each, dtype=np.uint8) for each in (_LEAST, _MOST))
+
+
+def _tables() -> NDArray[np.uint16]:
+    """Return what each byte in each place of a head adds to the head's check.
+
+    A CRC is linear: the check of a head is that of zeros, with the exclusive or of all
+    that its bytes add, each by itself and followed by zeros.
+    """
+    last = [binascii.crc_hqx(bytes([byte]), 0) for byte in range(256)]
+    shift = np.array(last, dtype=np.uint16)
+    table = np.empty((_HEAD, 256), dtype=np.uint16)
+    table[-1] = shift
+    for place in range(_HEAD - 2, -1, -1):
+        behind = table[place + 1]
+        table[place] = (behind << 8) ^ shift[behind >> 8]
+    return table
+
+
+_ADDS = _tables().ravel()
+_ROWS_OF_ADDS = np.arange(_HEAD) * 256
+_OF_ZEROS = binascii.crc_hqx(bytes(_HEAD), CRC_START)
+_NIBBLES = np.array([12, 8, 4, 0])
+_HEXADECIMAL = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What rows say; only `perfect` ones are to be believed."""
+
+    perfect: Mask
+    ours: Mask
+    sequences: Column
+    sent_ns: Column
+    sizes: Column
+
+
+def read(rows: Rows, run: bytes) -> Columns:
+    """Return what tokens of logs say; `ours` are those of the run."""
+    words = rows.view(np.uint32)
+    low = rows[:, HIGH.stop : HIGH.stop + 3] @ _WEIGHTS - _ZEROS
+    right = words[:, 17:19] == _LOW_WORDS.take(low, axis=0, mode="clip")
+    differs = np.ones(len(rows), dtype=np.bool_)
+    differs[1:] = (words[1:, :17] != words[:-1, :17]).any(axis=1)
+    differs[1:] |= words[1:, 19] != words[:-1, 19]
+    heads = _read_heads(rows[differs], run)
+    of = np.cumsum(differs) - 1
+    perfect = right[:, 0] & right[:, 1] & (rows[:, 80] == _POINT)
+    return Columns(
+        perfect=perfect & heads.perfect[of],
+        ours=heads.ours[of],
+        sequences=heads.sequences[of] + low,
+        sent_ns=heads.sent_ns[of],
+        sizes=heads.sizes[of],
+    )
+
+
+def _read_heads(rows: Rows, run: bytes) -> Columns:
+    """Return what heads say; their sequence numbers are those of low digits 000."""
+    head = rows[:, :_HEAD]
+    spelled = ((head >= _FROM) & (head <= _TO)).all(axis=1)
+    letters = head[:, RUN]
+    spelled &= ~((letters > ord("9")) & (letters < ord("a"))).any(axis=1)
+    adds = _ADDS[head + _ROWS_OF_ADDS]
+    check = np.bitwise_xor.reduce(adds, axis=1) ^ _OF_ZEROS
+    written = _HEXADECIMAL[(check[:, None] >> _NIBBLES) & 15]
+    return Columns(
+        perfect=spelled & (written == rows[:, HIGH_CHECK]).all(axis=1),
+        ours=(letters == np.frombuffer(run, dtype=np.uint8)).all(axis=1),
+        sequences=_number(head[:, HIGH]) * 1000,
+        sent_ns=_number(head[:, SENT]),
+        sizes=_number(head[:, SIZE]),
+    )
+
+
+def _number(digits: Rows) -> Column:
+    """Return what rows of digits say, with whatever sense where they are none."""
+    weights = _DIGITS[-digits.shape[1] :]
+    said = (digits - np.uint8(ord("0"))) @ weights
+    return said.astype(np.int64)

@@ -1,0 +1,184 @@
+"""Every stamp in raw bytes: the perfect ones in bulk, each of the others by itself."""
+
+from array import array
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from prober.stamp import bulk
+from prober.stamp.bulk import Columns, Mask
+from prober.stamp.damage import Damage
+from prober.stamp.search import Places, Rows, Wrapping, wrappings
+from prober.stamp.token import MARK, TAGGED, WIDTH, Mark, decode, filler
+
+_BULK_FILLER = 4096
+"""Bytes of filler up to which it is gathered to be compared, many at a time."""
+
+
+def _numbers() -> "array[int]":
+    return array("q")
+
+
+@dataclass(slots=True)
+class Sightings:
+    """What was found in some raw bytes: the material of the ledger.
+
+    `sequences`, `sent_ns` and `places` are parallel: intact stamps of counted messages
+    of the run that was looked for, in the order of the bytes, what is wrapped in base64
+    last.
+    """
+
+    sequences: "array[int]" = field(default_factory=_numbers)
+    sent_ns: "array[int]" = field(default_factory=_numbers)
+    places: "array[int]" = field(default_factory=_numbers, compare=False)
+    """Where in the bytes each of them starts."""
+    primers: list[int] = field(default_factory=list)
+    trailers: list[int] = field(default_factory=list)
+    damaged: list[int | None] = field(default_factory=list)
+    """Damaged messages of the run: the sequence number as far as it is still told."""
+    other_runs: int = 0
+
+
+Contents = Callable[[], Mapping[bytes, bytes]]
+"""Returns, by token, what `content` makes of each tagged envelope as it arrived."""
+
+
+class Scanner:
+    """Finds the stamps of one run in raw bytes, whatever the transport wrapped them in.
+
+    `cycle_of` tells the cycle of a sequence number, None for one that is not in the
+    plan; it decides what a damaged stamp may be taken for.
+    """
+
+    def __init__(self, run: str, cycle_of: Callable[[int], int | None]) -> None:
+        self._run = run.encode()
+        self._damage = Damage(self._run, cycle_of)
+        self._wrappings = wrappings(self._run)
+
+    def scan(
+        self, raw: bytes, contents: Contents = dict, *, until: int | None = None
+    ) -> Sightings:
+        """Return every stamp in `raw`; foreign bytes and lookalikes are passed over.
+
+        With `until` only those that start before that place: what lies behind it helps
+        to read them, and is scanned with what comes next.
+        """
+        found = Sightings()
+        survivors = _Survivors(contents)
+        for wrapping in self._wrappings:
+            starts = wrapping.starts(raw)
+            if until is not None:
+                starts = starts[starts < until]
+            if starts.size:
+                self._sort_out(found, _Text(raw, wrapping, starts), survivors)
+        return found
+
+    def _sort_out(
+        self, found: Sightings, text: "_Text", survivors: "_Survivors"
+    ) -> None:
+        """Take in the perfect tokens in bulk, and classify each of the others."""
+        columns = text.columns(self._run)
+        counted = columns.perfect & columns.ours & text.filled(columns)
+        foreign = columns.perfect & ~columns.ours
+        found.other_runs += int(np.count_nonzero(foreign))
+        for row in np.flatnonzero(~counted & ~foreign).tolist():
+            token = text.token(row)
+            survives = survivors.of(token)
+            stamp = self._classify(found, token, survives, text.rest(row))
+            if stamp is not None:
+                counted[row] = True
+                columns.sequences[row], columns.sent_ns[row] = stamp
+        found.sequences.frombytes(columns.sequences[counted].tobytes())
+        found.sent_ns.frombytes(columns.sent_ns[counted].tobytes())
+        found.places.frombytes(text.starts[counted].tobytes())
+
+    def _classify(
+        self,
+        found: Sightings,
+        token: bytes,
+        survives: bytes,
+        rest: Callable[[int], bytes],
+    ) -> tuple[int, int] | None:
+        """Return number and time of an intact message; note anything else."""
+        stamp = decode(token, survives)
+        if stamp is None:
+            ours, sequence = self._damage.assess(token, survives)
+            if ours:
+                found.damaged.append(sequence)
+        elif stamp.run.encode() != self._run:
+            found.other_runs += 1
+        elif stamp.mark is Mark.PRIMER:
+            found.primers.append(stamp.sequence)
+        elif stamp.mark is Mark.TRAILER:
+            found.trailers.append(stamp.sequence)
+        elif stamp.mark is Mark.LOG and rest(stamp.size) != filler(stamp.size - WIDTH):
+            found.damaged.append(stamp.sequence)
+        else:
+            return stamp.sequence, stamp.sent_ns
+        return None
+
+
+class _Survivors:
+    """What survives of tagged envelopes: asked for once, and only if there is one."""
+
+    def __init__(self, contents: Contents) -> None:
+        self._contents = contents
+        self._known: Mapping[bytes, bytes] | None = None
+
+    def of(self, token: bytes) -> bytes:
+        if token[MARK] not in TAGGED:
+            return b""
+        if self._known is None:
+            self._known = self._contents()
+        return self._known.get(token, b"")
+
+
+class _Text:
+    """The tokens that start at some places in raw bytes, all wrapped alike."""
+
+    def __init__(self, raw: bytes, wrapping: Wrapping, starts: Places) -> None:
+        self.starts = starts
+        self._raw, self._wrapping = raw, wrapping
+
+    def token(self, row: int) -> bytes:
+        return self._wrapping.read(self._raw, int(self.starts[row]), WIDTH)
+
+    def rest(self, row: int) -> Callable[[int], bytes]:
+        """Return what tells the bytes behind a token, given the payload's size."""
+        at = int(self.starts[row])
+        return lambda size: self._wrapping.read(self._raw, at, size)[WIDTH:]
+
+    def columns(self, run: bytes) -> Columns:
+        """Return what the tokens say; those at the very end of the bytes, nothing."""
+        rows = np.zeros((self.starts.size, bulk.ROW), dtype=np.uint8)
+        inside = self._inside(self.starts, bulk.ROW)
+        rows[:inside] = self._rows(self.starts[:inside], bulk.ROW)
+        return bulk.read(rows, run)
+
+    def filled(self, columns: Columns) -> Mask:
+        """Tell which of the perfect ones have the filler that their size asks for."""
+        those = np.flatnonzero(columns.perfect & columns.ours)
+        filled = np.zeros(self.starts.size, dtype=np.bool_)
+        behind = self.starts[those] + self._wrapping.span(WIDTH)
+        widths = np.maximum(columns.sizes[those] - WIDTH, 0)
+        widest = int(widths.max(initial=0))
+        expected = filler(widest)
+        if widest <= _BULK_FILLER and (widths == widest).all():
+            inside = self._inside(behind, widest)
+            rows = self._rows(behind[:inside], widest)
+            alike = rows == np.frombuffer(expected, dtype=np.uint8)
+            filled[those[:inside]] = alike.all(axis=1)
+        else:
+            read = self._wrapping.read
+            each = zip(behind.tolist(), widths.tolist(), strict=True)
+            filled[those] = [read(self._raw, at, n) == expected[:n] for at, n in each]
+        return filled
+
+    def _inside(self, places: Places, width: int) -> int:
+        """Return how many of ascending places have a width behind them."""
+        last = len(self._raw) - self._wrapping.span(width)
+        return int(np.searchsorted(places, last, side="right"))
+
+    def _rows(self, places: Places, width: int) -> Rows:
+        return self._wrapping.rows(self._raw, places, width)
