@@ -38,14 +38,14 @@ class Certificate:
         return (told + (f" and {more} more" if more > 0 else "")) or "no name at all"
 
     def fate(self, now: dt.datetime) -> str:
-        """Return `is good for 364 days`, `expired 3 days ago, on …`."""
+        """Return `is good for 364 days, until …`, `expired 3 days ago, on …`."""
         if now < self.begins:
             return f"is not valid before {_moment(self.begins)}"
         days = abs(self.ends - now) // _DAY
         span = f"{days:,} day{'' if days == 1 else 's'}" if days else "less than a day"
         if now > self.ends:
             return f"expired {span} ago, on {_moment(self.ends)}"
-        return f"is good for {span}, until {_moment(self.ends)}"
+        return f"is good for {span}, until {self.ends:%Y-%m-%d}"
 
     def is_over(self, now: dt.datetime) -> bool:
         """Tell whether it has expired, or is not valid yet."""

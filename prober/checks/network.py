@@ -32,7 +32,7 @@ async def resolve(peer: Peer) -> tuple[Finding, tuple[str, ...]]:
             f"getent hosts {host}",
         ) from None
     if found == (host,):
-        return Finding(words=f"{host}{by} needs none"), found
+        return Finding(words=f"{host}{by} is an address already"), found
     more = f" and {len(found) - _MOST} more" if len(found) > _MOST else ""
     words = f"{host}{by} is {', '.join(found[:_MOST])}{more}"
     return Finding(words=words), found[:_MOST]

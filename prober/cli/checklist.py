@@ -132,4 +132,5 @@ def _verdict(name: str, steps: Sequence[Step], seconds: float) -> str:
             f"{name}: NOT READY: {bad:,} of {many(len(steps), 'step')} failed{warning} "
             f"({took})"
         )
-    return f"{name}: READY: {many(len(steps), 'step')} well{warning} ({took})"
+    well = sum(step.ok is True for step in steps)
+    return f"{name}: READY: {many(well, 'step')} well{warning} ({took})"

@@ -8,7 +8,7 @@ import pytest
 import trustme
 
 from prober.checks import clocks
-from prober.clock import NS, SystemClock
+from prober.clock import NS
 from prober.egress.https import Server
 from prober.rpc.loggregator_v2.envelope_pb2 import Counter, Envelope, EnvelopeBatch
 from prober.testing import ManualClock, MemoryPipe
@@ -121,22 +121,19 @@ async def dated(path: Path, date: str) -> tuple[bool | None, str]:
     async with listening(serve) as address:  # type: ignore[arg-type]
         ca_file = str(path / "ca.crt")
         server = Server(peer="UAA", url=f"wss://{address}/x", ca_file=ca_file)
-        found = await clocks.of_server(server, SystemClock())
+        found = await clocks.of_server(server, ManualClock(NOW_NS))
     return found.ok, found.words
 
 
 async def test_date_of_an_answer_is_compared(tmp_path: Path) -> None:
     """A server that lives an hour ago is behind, one of today is not."""
-    now = SystemClock().now_ns() / NS
-    hour_ago = f"Date: {formatdate(now - 3600, usegmt=True)}\r\n"
+    now = f"Date: {formatdate(NOW_NS // NS, usegmt=True)}\r\n"
+    hour_ago = f"Date: {formatdate(NOW_NS // NS - 3600, usegmt=True)}\r\n"
 
-    assert (True, "its clock agrees with ours to a second") == await dated(
-        tmp_path, f"Date: {formatdate(now, usegmt=True)}\r\n"
-    )
-    ok, words = await dated(tmp_path, hour_ago)
-    assert ok
-    assert words.startswith("its clock is 3,59")
-    assert words.endswith(" s behind ours")
+    agrees = (True, "its clock agrees with ours to a second")
+    assert agrees == await dated(tmp_path, now)
+    behind = (True, "its clock is 3,599.0 s behind ours")
+    assert behind == await dated(tmp_path, hour_ago)
 
 
 async def test_no_date_tells_nothing(tmp_path: Path) -> None:
