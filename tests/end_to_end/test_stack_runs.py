@@ -162,7 +162,7 @@ async def test_proxy_that_dies_leaves_cycles_unsure(stack: ReferenceStack) -> No
         await stack.kill_rlp()
         await stack.start_rlp()
 
-    plan = dataclasses.replace(PLAN, messages=4000, cycles=40)
+    plan = dataclasses.replace(PLAN, messages=4000, cycles=40, rate=Fraction(800))
     result = await run_disturbed(stack, plan, disturb)
 
     consumer = result.consumers[0]
@@ -180,7 +180,7 @@ async def test_agent_that_dies_leaves_cycles_unsure(stack: ReferenceStack) -> No
         await stack.kill_agent()
         await stack.start_agent()
 
-    plan = dataclasses.replace(PLAN, messages=3000, cycles=30)
+    plan = dataclasses.replace(PLAN, messages=3000, cycles=30, rate=Fraction(800))
     result = await run_disturbed(stack, plan, disturb)
 
     consumer = result.consumers[0]
