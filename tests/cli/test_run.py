@@ -30,7 +30,7 @@ def prober(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=25,
+        timeout=50,
         **options,
     )
 
@@ -175,7 +175,7 @@ def test_interruption_leaves_a_partial_result(
     while "sending" not in process.stderr.readline():
         pass
     process.send_signal(sign)
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=50)
 
     told = document(path.read_text())
     assert 130 == process.returncode
@@ -199,7 +199,7 @@ def test_two_interruptions_abort() -> None:
     while "waiting" not in process.stderr.readline():
         pass
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=50)
 
     assert 130 == process.returncode
 
