@@ -21,7 +21,7 @@ from prober.checks import (
     https_peer,
 )
 from prober.cli.check import Ends
-from prober.cli.targets import TLS_FILES, _server, _tokens
+from prober.cli.targets import TLS_FILES, https_server, token_source
 from prober.clock import Clock
 from prober.config import Environment
 from prober.config.models import (
@@ -209,7 +209,7 @@ def _way_in(kind: str, address: str, tls: Tls, setting: Setting, probe: Probe) -
 
 
 def _authority(uaa: Uaa, path: str) -> Authority:
-    server = _server("UAA", uaa.url, uaa)
+    server = https_server("UAA", uaa.url, uaa)
     return Authority(peer=https_peer(server, _of_url(path)), server=server)
 
 
@@ -226,12 +226,12 @@ def _way_out(name: str, consumer: Consumer, path: str, probe: Probe) -> WayOut:
     kind, wants = _authorised(consumer)
     assert isinstance(wants, Gateway | Firehose)  # noqa: S101 - likewise
     where = f"{path}.{kind}"
-    tokens = _tokens(wants, probe.clock)
+    tokens = token_source(wants, probe.clock)
     said = (_of_url(where), _mends(wants, where))
     if isinstance(wants, Gateway):
-        server = _server("RLP gateway", wants.url, wants)
+        server = https_server("RLP gateway", wants.url, wants)
         return _of_gateway(name, server, tokens, said, probe)
-    server = _server("traffic controller", wants.url, wants)
+    server = https_server("traffic controller", wants.url, wants)
     return _of_firehose(name, server, tokens, said, probe)
 
 

@@ -177,8 +177,8 @@ def _rlp_counters(address: str, tls: Tls) -> Counters:
 def _gateway_counters(gateway: Gateway) -> Counters:
     def reader(clock: Clock, _job: Job, shard_id: ShardId) -> Reader:
         return RlpGatewayReader(
-            _server("RLP gateway", gateway.url, gateway),
-            _tokens(gateway, clock),
+            https_server("RLP gateway", gateway.url, gateway),
+            token_source(gateway, clock),
             clock,
             source_id=None,
             kinds=(),
@@ -317,8 +317,8 @@ def _way_out(consumer: Consumer) -> OpenWayOut:
 def _gateway(gateway: Gateway) -> MakeReader:
     def reader(clock: Clock, job: Job, shard_id: ShardId) -> Reader:
         return RlpGatewayReader(
-            _server("RLP gateway", gateway.url, gateway),
-            _tokens(gateway, clock),
+            https_server("RLP gateway", gateway.url, gateway),
+            token_source(gateway, clock),
             clock,
             source_id=None if job.whole_firehose else job.plan.source_id,
             kinds=_kinds(job),
@@ -332,8 +332,8 @@ def _firehose(firehose: Firehose) -> MakeReader:
     def reader(clock: Clock, job: Job, shard_id: ShardId) -> Reader:
         del job  # version 1 has no selectors: it is always the whole Firehose
         return FirehoseReader(
-            _server("traffic controller", firehose.url, firehose),
-            _tokens(firehose, clock),
+            https_server("traffic controller", firehose.url, firehose),
+            token_source(firehose, clock),
             clock,
             shard_id=shard_id,
         )
@@ -341,17 +341,18 @@ def _firehose(firehose: Firehose) -> MakeReader:
     return reader
 
 
-def _server(peer: str, url: str, https: Https) -> Server:
+def https_server(peer: str, url: str, https: Https) -> Server:
+    """Return a server of HTTPS as the configuration describes it."""
     ca_file = None if https.ca_file is None else str(https.ca_file)
     return Server(peer=peer, url=url, ca_file=ca_file, proxy=https.proxy)
 
 
-def _tokens(wants: Authorised, clock: Clock) -> Tokens:
+def token_source(wants: Authorised, clock: Clock) -> Tokens:
     """Return where the tokens for a server come from."""
     uaa = wants.uaa
     if uaa is not None:
         return UaaTokens(
-            _server("UAA", uaa.url, uaa),
+            https_server("UAA", uaa.url, uaa),
             clock,
             client_id=uaa.client_id,
             client_secret=uaa.read_client_secret,
