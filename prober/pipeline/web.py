@@ -195,7 +195,7 @@ class _Connection:
         try:
             async with aclosing(chunks), asyncio.TaskGroup() as tasks:
                 watching = tasks.create_task(self._until_gone())
-                await self._writer.drain()
+                # Nothing is awaited before: chunks that never began would never end.
                 async for chunk in chunks:
                     await self._send(chunk)
                 watching.cancel()

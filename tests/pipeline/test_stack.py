@@ -31,6 +31,7 @@ ROOMY = dataclasses.replace(
     agent_buffer=20_000,
     router_buffer=20_000,
     subscription_buffer=20_000,
+    v1_buffer=20_000,
 )
 
 
