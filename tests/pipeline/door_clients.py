@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from prober.clock import Clock, SystemClock
 from prober.pipeline import certificates
+from prober.pipeline.child import ChildStack
 from prober.pipeline.profile import Profile
 from prober.pipeline.stack import ReferenceStack
 from prober.rpc.dropsonde.events_pb2 import Envelope
@@ -54,13 +55,13 @@ async def open_stack(
         yield stack
 
 
-def trusting(stack: ReferenceStack) -> ssl.SSLContext:
+def trusting(stack: ReferenceStack | ChildStack) -> ssl.SSLContext:
     """What trusts the stack's CA."""
     return ssl.create_default_context(cafile=stack.client_tls("").ca_file)
 
 
 @asynccontextmanager
-async def http(stack: ReferenceStack) -> AsyncIterator[httpx.AsyncClient]:
+async def http(stack: ReferenceStack | ChildStack) -> AsyncIterator[httpx.AsyncClient]:
     """A client of HTTPS."""
     limits = httpx.Limits(max_keepalive_connections=5)
     async with httpx.AsyncClient(verify=trusting(stack), limits=limits) as client:
@@ -68,7 +69,9 @@ async def http(stack: ReferenceStack) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def ask_token(
-    stack: ReferenceStack, client: tuple[str, str] | None = None, **form: str
+    stack: ReferenceStack | ChildStack,
+    client: tuple[str, str] | None = None,
+    **form: str,
 ) -> httpx.Response:
     """The UAA's answer to who asks for a token."""
     async with http(stack) as opened:
