@@ -12,7 +12,7 @@ from typing import Literal
 
 from prober.slo.betting import Decision, Sequential
 from prober.slo.blocking import at_least, independent
-from prober.slo.cycles import Evidence
+from prober.slo.cycles import Evidence, concerned
 from prober.slo.intervals import Interval, interval
 from prober.slo.tallies import Tally, add
 from prober.slo.targets import as_target, budget_ratio
@@ -60,7 +60,7 @@ def claim(
         ValueError: A worst burst below one message.
 
     """
-    samples = [_sample(each.blocks, worst_burst) for each in evidence]
+    samples = [_sample(each.blocks, worst_burst) for each in concerned(evidence)]
     worst = max(samples or [_sample((), worst_burst)], key=lambda each: each.order)
     asked = None if target is None else as_target(target)
     state = None if asked is None else _decide(worst.bounds, asked)

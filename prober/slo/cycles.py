@@ -1,7 +1,7 @@
 """What one consumer's cycles say, summed up once for verdicts, claims and budgets."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -90,6 +90,20 @@ class Evidence:
         scheduled = sum(self.states.values()) - self.states[State.EXCLUDED]
         valid = sum(self.states[state] for state in VALID)
         return Fraction(valid, scheduled) if scheduled else None
+
+
+def concerned(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """Return the consumers that anything was asked of, all of them if it is none.
+
+    One whose cycles are all excluded, as a way out that cannot carry what was sent, has
+    no say in a verdict.
+    """
+    asked = [
+        each
+        for each in evidence
+        if each.coverage is not None or not each.states[State.EXCLUDED]
+    ]
+    return asked or [*evidence]
 
 
 def evidence(

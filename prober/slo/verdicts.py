@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Literal
 
 from prober.records import State
-from prober.slo.cycles import Evidence
+from prober.slo.cycles import Evidence, concerned
 from prober.slo.tallies import Tally
 from prober.slo.targets import as_target, budget_ratio
 from prober.slo.words import format_share, format_target, one_in
@@ -79,6 +79,7 @@ def verdict(
     """
     if failure is not None:
         return _verdict("could_not_probe", f"COULD NOT PROBE: {failure}")
+    evidence = concerned(evidence)
     if target is None:
         seen = "; ".join(lost_of(e.counted) + _on(e, evidence) for e in evidence)
         return _verdict(None, f"No objective was given: {seen or _NOTHING}.")

@@ -244,3 +244,16 @@ def test_more_loss_is_never_better(
     ]
 
     assert order[str(states[1])] <= order[str(states[0])]
+
+
+def test_a_consumer_of_which_nothing_was_expected_has_no_say() -> None:
+    """A way out that cannot carry what was sent makes no verdict, good or bad."""
+    carried = evidence((100, PASS), consumer="rlp")
+    excluded = evidence((100, EXCLUDED), consumer="v1")
+
+    found = slo.verdict([carried, excluded], Decimal("0.99"))
+    alone = slo.verdict([excluded], Decimal("0.99"))
+    promise = slo.claim([carried, excluded], Decimal("0.99"), worst_burst=1)
+
+    assert ("met", "no_data") == (found.state, alone.state)
+    assert slo.claim([carried], Decimal("0.99"), worst_burst=1) == promise
