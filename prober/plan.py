@@ -134,13 +134,28 @@ class Plan:
     def _sequences(self) -> Iterator[NDArray[np.uint64]]:
         """Yield the sequence numbers in parts, which are all that is held of them."""
         for first in range(0, self.messages, _PART):
-            last = min(first + _PART, self.messages)
-            yield np.arange(first, last, dtype=np.uint64)
+            count = min(_PART, self.messages - first)
+            yield _numbers(Span(first=first, count=count))
 
     def size_of(self, sequence: int) -> int:
         """Return how many bytes the payload of a message has."""
         width = self.sizes.high - self.sizes.low + 1
         return self.sizes.low + (self._lot(sequence, salt=2) % width)
+
+    def kinds_of(self, span: Span) -> list[Kind]:
+        """Return the kinds of all messages of a span."""
+        if len(self.kinds) == 1:
+            return [self.kinds[0]] * span.count
+        lots = self._lot(_numbers(span), salt=1) % np.uint64(len(self.kinds))
+        return [self.kinds[lot] for lot in lots.tolist()]
+
+    def sizes_of(self, span: Span) -> list[int]:
+        """Return how many bytes the payloads of all messages of a span have."""
+        width = self.sizes.high - self.sizes.low + 1
+        if width == 1:
+            return [self.sizes.low] * span.count
+        lots = self._lot(_numbers(span), salt=2) % np.uint64(width)
+        return [self.sizes.low + lot for lot in lots.tolist()]
 
     def due_ns(self, sequence: int) -> int:
         """Return when a message is to be sent, in nanoseconds after the start."""
@@ -179,3 +194,7 @@ class Plan:
         z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
         z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
         return z ^ (z >> 31)  # type: ignore[return-value] # numpy's stubs: signed
+
+
+def _numbers(span: Span) -> NDArray[np.uint64]:
+    return np.arange(span.first, span.end, dtype=np.uint64)

@@ -180,6 +180,22 @@ def test_the_same_seed_gives_the_same_messages(seed: int, sequence: int) -> None
     assert one.size_of(sequence) == other.size_of(sequence)
 
 
+@given(st.integers(-(2**70), 2**70), st.integers(0, 10**11), st.integers(1, 50))
+def test_a_span_s_kinds_and_sizes_are_its_messages(
+    seed: int, first: int, count: int
+) -> None:
+    """What is told of many messages at once is what is told of each."""
+    for plan in (
+        plan_of(kinds=ALL_KINDS, sizes=(1, 5000), seed=seed),
+        plan_of(kinds=ALL_KINDS[:1], sizes=(100, 100), seed=seed),
+    ):
+        span = Span(first=first, count=count)
+        numbers = range(first, first + count)
+
+        assert [plan.kind_of(n) for n in numbers] == plan.kinds_of(span)
+        assert [plan.size_of(n) for n in numbers] == plan.sizes_of(span)
+
+
 @pytest.mark.parametrize(("seed", "other"), [(1, 2), (0, -1), (7, 2**40)])
 def test_another_seed_gives_other_messages(seed: int, other: int) -> None:
     """Two seeds agree on no more kinds and sizes than chance would have it."""

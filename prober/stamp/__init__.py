@@ -38,6 +38,7 @@ from prober.stamp.token import (
     frame,
     opening,
     payload,
+    seed_of,
     spelled,
 )
 
@@ -62,5 +63,6 @@ __all__ = [
     "frame",
     "opening",
     "payload",
+    "seed_of",
     "spelled",
 ]

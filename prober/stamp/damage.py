@@ -3,14 +3,12 @@
 The slow and exact part: it sees only what the bulk scan did not find perfect.
 """
 
-import binascii
 import functools
 from collections.abc import Callable, Iterator
 
 from prober.stamp.token import (
     AID_CYCLE,
     AIDS,
-    CRC_START,
     CYCLE,
     HIGH,
     HIGH_CHECK,
@@ -20,7 +18,9 @@ from prober.stamp.token import (
     MARKER,
     RUN,
     SEQUENCE,
+    high_check,
     low_check,
+    seed_of,
 )
 
 _MAX_RUN_DAMAGE = 3
@@ -73,7 +73,7 @@ class Damage:
             9234    a digit of the cycle, which were 92, and the second check
             1234    a digit of its own, and nothing else: this one
         """
-        ranked = sorted(self._against(token, binascii.crc_hqx(survives, CRC_START)))
+        ranked = sorted(self._against(token, seed_of(survives)))
         if not ranked or ranked[0][0] > _MAX_AGAINST:
             return None
         alone = len(ranked) == 1 or ranked[0][0] < ranked[1][0]
@@ -94,7 +94,7 @@ class Damage:
         renewed[: len(MARKER)], renewed[RUN] = MARKER, self._run
         renewed[CYCLE], renewed[HIGH] = b"%08d" % cycle, digits[:-3]
         head = bytes(renewed)
-        check = _distance(b"%04x" % binascii.crc_hqx(head, seed), token[HIGH_CHECK])
+        check = _distance(high_check(head, seed), token[HIGH_CHECK])
         wrong = _distance(head[CYCLE], token[CYCLE])
         return _BYTE * wrong + min(_BYTE * check, _ELSEWHERE)
 

@@ -101,9 +101,14 @@ def low_check(digits: bytes) -> bytes:
     return b"%04x" % binascii.crc_hqx(digits, CRC_START)
 
 
-def high_check(head: bytes, survives: bytes = b"") -> bytes:
+def seed_of(survives: bytes) -> int:
+    """Return what the second check begins with: what `content` made, checked."""
+    return binascii.crc_hqx(survives, CRC_START)
+
+
+def high_check(head: bytes, seed: int) -> bytes:
     """Return the second check, of a token's first 68 bytes and of its content."""
-    return b"%04x" % binascii.crc_hqx(head, binascii.crc_hqx(survives, CRC_START))
+    return b"%04x" % binascii.crc_hqx(head, seed)
 
 
 LOWS = tuple(b"%b %b" % (d, low_check(d)) for d in (b"%03d" % n for n in range(1000)))
@@ -116,23 +121,21 @@ def opening(run: str, cycle: int, sent_ns: int, mark: Mark) -> bytes:
     return head.encode()
 
 
-def frame(
-    begin: bytes, size: int, thousand: int, survives: bytes = b""
-) -> tuple[bytes, bytes]:
+def frame(begin: bytes, size: int, thousand: int, seed: int) -> tuple[bytes, bytes]:
     """Return what a thousand tokens share, before and behind their one of `LOWS`.
 
     `begin` is their `opening`, `thousand` the sequence number without its last three
-    digits, `survives` comes from `content`.
+    digits, `seed` comes from `seed_of`.
     """
     head = b"%b%07d %08d" % (begin, size, thousand)
-    return head, high_check(head, survives) + b"."
+    return head, b"%b." % high_check(head, seed)
 
 
 def encode(stamp: Stamp, survives: bytes = b"") -> bytes:
     """Return the token of a stamp; `survives` comes from `content`."""
     begin = opening(stamp.run, stamp.cycle, stamp.sent_ns, stamp.mark)
     thousand, low = divmod(stamp.sequence, 1000)
-    before, behind = frame(begin, stamp.size, thousand, survives)
+    before, behind = frame(begin, stamp.size, thousand, seed_of(survives))
     return before + LOWS[low] + behind
 
 
@@ -144,7 +147,7 @@ def payload(stamp: Stamp) -> bytes:
 def decode(token: bytes, survives: bytes = b"") -> Stamp | None:
     """Return the stamp of an intact token, None for anything else."""
     stamp = spelled(token)
-    check = low_check(token[LOW]) + high_check(token[: LOW.start], survives)
+    check = low_check(token[LOW]) + high_check(token[: LOW.start], seed_of(survives))
     return stamp if token[CHECK] == check else None
 
 
