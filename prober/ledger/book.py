@@ -150,9 +150,18 @@ class Ledger:
     # The consumers' side.
 
     def arrive(
-        self, consumer: str, found: Sightings, at_ns: int, epoch: int = 1
+        self,
+        consumer: str,
+        found: Sightings,
+        at_ns: int,
+        epoch: int = 1,
+        each_ns: NDArray[np.int64] | None = None,
     ) -> None:
-        """Book what was found in something received over a consumer's connection."""
+        """Book what was found in something received over a consumer's connection.
+
+        All came at `at_ns`, or the intact messages each at its own time, and none after
+        that.
+        """
         account = self._accounts[consumer]
         account.heard_ns = max(account.heard_ns, at_ns)
         tally, seams = account.tally, account.seams
@@ -170,8 +179,9 @@ class Ledger:
             sent_ns = np.asarray(found.sent_ns, dtype=np.int64)[sent]
             known = sequences[sent]
             copies = seams.copies(epoch, known)
+            came_ns = at_ns if each_ns is None else each_ns[sent]
             tally.arrive(
-                self._plan, self._deadlines, known, sent_ns, at_ns, copies=copies
+                self._plan, self._deadlines, known, sent_ns, came_ns, copies=copies
             )
 
     def _was_sent(self, sequence: int) -> bool:
@@ -292,6 +302,8 @@ class Ledger:
         """
         span = self._plan.span_of(cycle)
         handed = self._handed[span.first : span.end]
+        if handed[-1] == _Handed.NOT_YET:  # the last is sent last
+            return False
         if np.any(handed == _Handed.NOT_YET) or self._owed(span):
             return False
         if now_ns > int(self._last_sent_ns[cycle]) + self._deadlines.lost_after_ns:

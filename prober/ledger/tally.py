@@ -74,22 +74,26 @@ class Tally:
         deadlines: Deadlines,
         sequences: NDArray[np.int64],
         sent_ns: NDArray[np.int64],
-        at_ns: int,
+        at_ns: int | NDArray[np.int64],
         *,
         copies: NDArray[np.bool_] | None = None,
     ) -> None:
-        """Book intact arrivals of sent messages, in the order in which they came."""
+        """Book intact arrivals of sent messages, in the order in which they came.
+
+        `at_ns` is when they did, all together or each by itself.
+        """
         cycles = plan.cycles_of(sequences)
         np.add.at(self.arrivals, cycles if copies is None else cycles[~copies], 1)
         first = self._first_arrivals(sequences)
         self._book_order(sequences, cycles, first)
-        latency = at_ns - sent_ns[first]
+        came_ns = np.broadcast_to(at_ns, sequences.shape)[first]
+        latency = came_ns - sent_ns[first]
         fates = np.full(len(latency), Fate.ON_TIME, dtype=np.uint8)
         fates[latency > deadlines.late_after_ns] = Fate.LATE
         fates[latency > deadlines.lost_after_ns] = Fate.AFTER_DEADLINE
         new = sequences[first]
         self.fates[new] = np.maximum(self.fates[new], fates)
-        np.maximum.at(self.last_first_ns, cycles[first], at_ns)
+        np.maximum.at(self.last_first_ns, cycles[first], came_ns)
         self.latency.add(latency)
 
     def damage(self, plan: Plan, sequence: int, *, copy: bool = False) -> None:
@@ -99,7 +103,9 @@ class Tally:
 
     def _first_arrivals(self, sequences: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Mark those that were not here intact before, neither earlier nor in these."""
-        fresh = self.fates[sequences] <= Fate.CORRUPT
+        fresh: NDArray[np.bool_] = self.fates[sequences] <= Fate.CORRUPT
+        if _distinct(sequences):
+            return fresh
         earliest = np.zeros(len(sequences), dtype=np.bool_)
         earliest[np.unique(sequences, return_index=True)[1]] = True
         return fresh & earliest
@@ -125,6 +131,13 @@ class Tally:
         self.unexplained += other.unexplained
         self.other_runs += other.other_runs
         self.highest = max(self.highest, other.highest)
+
+
+def _distinct(numbers: NDArray[np.int64]) -> bool:
+    """Tell whether no number is there twice: ascending ones need no sorting."""
+    if not np.all(numbers[1:] > numbers[:-1]):
+        numbers = np.sort(numbers)
+    return bool(np.all(numbers[1:] != numbers[:-1]))
 
 
 def spans_of(sequences: Sequence[int] | NDArray[np.int64]) -> tuple[Span, ...]:

@@ -25,8 +25,7 @@ class Sightings:
     """What was found in some raw bytes: the material of the ledger.
 
     `sequences`, `sent_ns` and `places` are parallel: intact stamps of counted messages
-    of the run that was looked for, in the order of the bytes, what is wrapped in base64
-    last.
+    of the run that was looked for, in the order of the bytes.
     """
 
     sequences: "array[int]" = field(default_factory=_numbers)
@@ -38,6 +37,13 @@ class Sightings:
     damaged: list[int | None] = field(default_factory=list)
     """Damaged messages of the run: the sequence number as far as it is still told."""
     other_runs: int = 0
+
+    def in_order(self) -> None:
+        """Sort the intact messages by their places."""
+        order = np.argsort(np.asarray(self.places))
+        for name in ("sequences", "sent_ns", "places"):
+            column = np.asarray(getattr(self, name))
+            setattr(self, name, array("q", column[order].tobytes()))
 
 
 Contents = Callable[[], Mapping[bytes, bytes]]
@@ -71,7 +77,10 @@ class Scanner:
             if until is not None:
                 starts = starts[starts < until]
             if starts.size:
+                mixed = bool(found.places)
                 self._sort_out(found, _Text(raw, wrapping, starts), survivors)
+                if mixed:
+                    found.in_order()
         return found
 
     def _sort_out(

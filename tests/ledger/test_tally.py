@@ -315,3 +315,25 @@ def test_no_numbers_are_no_spans() -> None:
     assert () == spans_of([])
     assert () == join_spans([])
     assert (Span(first=7, count=1),) == spans_of([7])
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 19), st.integers(0, 20)), max_size=6),
+        max_size=5,
+    )
+)
+def test_together_is_as_one_after_the_other(
+    groups: list[list[tuple[int, int]]],
+) -> None:
+    """Arrivals booked in groups, each with its time, count as if booked singly."""
+    single, grouped = Tally.of(PLAN), Tally.of(PLAN)
+    for group in groups:
+        numbers = np.array([number for number, _ in group], dtype=np.int64)
+        at_ns = np.array([at for _, at in group], dtype=np.int64)
+        sent_ns = np.zeros(len(group), dtype=np.int64)
+        grouped.arrive(PLAN, DEADLINES, numbers, sent_ns, at_ns)
+        for number, at in group:
+            arrive(single, number, at_ns=at)
+
+    assert facts(single) == facts(grouped)

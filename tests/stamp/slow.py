@@ -59,6 +59,7 @@ def scan(
             found.sequences.append(stamp.sequence)
             found.sent_ns.append(stamp.sent_ns)
             found.places.append(at)
+    found.in_order()
     return found
 
 
