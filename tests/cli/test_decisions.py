@@ -107,13 +107,11 @@ def test_unreachable_is_unknown_to_a_monitor() -> None:
 def test_run_that_lost_more_than_its_baseline_exits_5(tmp_path: Path) -> None:
     """A run is held against an earlier one, cycle by cycle, and says what it found."""
     before = tmp_path / "before.json"
-    plan = ("--messages", "500", "--cycles", "20")
+    plan = ("--messages", "300", "--cycles", "20", *LOSSY[2:])
     with reference("--agent-buffer", "100") as ends:
-        prober("run", *plan, "--rate", "1000/s", *ends, "--json", str(before), "-q")
+        prober("run", *plan, "--rate", "300/s", *ends, "--json", str(before), "-q")
         done = prober("run", *plan, *LOSSY, *ends, "--baseline", str(before))
-        same = prober(
-            "run", *plan, "--rate", "1000/s", *ends, "--baseline", str(before)
-        )
+        same = prober("run", *plan, "--rate", "300/s", *ends, "--baseline", str(before))
 
     assert (5, 0) == (done.returncode, same.returncode)
     assert "WORSE than the baseline on rlp" in " ".join(done.stderr.split())

@@ -158,8 +158,8 @@ async def send_paced(
 
 
 async def test_closing_during_traffic_loses_and_doubles_nothing() -> None:
-    """A gateway that ends streams after 2 s is not seen in the accounts."""
-    messages = 9_000
+    """A gateway that ends streams after 4 s is not seen in the accounts."""
+    messages = 10_000
     deadlines = Deadlines(late_after_ns=5 * NS, lost_after_ns=10 * NS)
     ledger, done = Ledger(plan(messages), deadlines, ["gateway"]), asyncio.Event()
     scanner = Scanner(RUN, plan(messages).cycle_of)
@@ -177,8 +177,8 @@ async def test_closing_during_traffic_loses_and_doubles_nothing() -> None:
             ledger.disconnect("gateway", item.epoch)
 
     async with (
-        with_gateway(gateway_life=2.0) as stack,
-        reader(stack, renew_after=0.7) as it,
+        with_gateway(gateway_life=4.0) as stack,
+        reader(stack, renew_after=1.0) as it,
     ):
         async with writing(stack) as writer:
             await primed(it, writer)

@@ -179,7 +179,7 @@ async def test_a_killed_router_loses_what_it_held() -> None:
 
 
 async def test_a_killed_agent_cuts_its_writers_and_comes_back() -> None:
-    """A writer sees UNAVAILABLE; on the same port the next one is served."""
+    """A writer is cut off; on the same port the next one is served."""
     async with (
         ReferenceStack(profile=ROOMY) as stack,
         consuming(stack) as consumer,
@@ -194,7 +194,8 @@ async def test_a_killed_agent_cuts_its_writers_and_comes_back() -> None:
             assert await send_all(again, logs([1])) == EOF
         await until(lambda: consumer.numbers == [1])
 
-    assert code is grpc.StatusCode.UNAVAILABLE
+    # Within one process, the server's own cancelling may be faster than the socket.
+    assert code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 
 
 async def test_an_rlp_that_stops_ends_streams_well() -> None:
