@@ -135,6 +135,7 @@ class Socket:
             while items:
                 count = _fitting(items)
                 self._more = len(items) > count
+                self._check_open()
                 for item in items[:count]:
                     self._protocol.send_binary(item)
                 self._began_ns = self._clock.now_ns()
@@ -175,6 +176,7 @@ class Socket:
     async def _keep_alive(self) -> None:
         while True:
             self._pong.clear()
+            self._check_open()
             self._protocol.send_ping(b"")
             self._write()
             async with asyncio.TaskGroup() as tasks:
@@ -198,6 +200,11 @@ class Socket:
                 break
             self._write()  # pongs of ours
         raise _End(CloseCode.NORMAL_CLOSURE)
+
+    def _check_open(self) -> None:
+        """End who wants to send after a close frame, if faster than who read it."""
+        if self._protocol.state is not State.OPEN:
+            raise _End(CloseCode.NORMAL_CLOSURE)
 
     def _write(self) -> None:
         # An empty piece asks for the end of the connection: that is the listener's.

@@ -173,6 +173,7 @@ def socket_to(stack: ReferenceStack, path: str, headers: dict[str, str]) -> conn
         additional_headers=headers,
         ping_interval=None,
         max_size=None,
+        close_timeout=1,  # with frames unread it is waited for in full
     )
 
 

@@ -204,7 +204,7 @@ async def test_a_token_that_expires_does_not_end_a_stream() -> None:
         await until(lambda: subscribed(stack) == [1])
         await clock.advance(6)
         await send_all(agent, logs([1], payload=b"x"))
-        await until(lambda: numbers(events) == [1], clock)
+        await until(lambda: numbers(events) == [1])
 
     assert events.error is None
 
@@ -221,7 +221,7 @@ async def test_silence_is_filled_with_heartbeats_and_life_has_an_end() -> None:
         await until(lambda: subscribed(stack) == [1])
         await clock.advance(14)
         await send_all(agent, logs([1], payload=b"x"))
-        await until(lambda: bool(events.events), clock)
+        await until(lambda: bool(events.events))
         await clock.advance(14.8)
         assert len(events.events) == 1
         await clock.advance(0.2)

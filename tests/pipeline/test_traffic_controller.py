@@ -232,7 +232,7 @@ async def test_the_firehose_wants_its_scope(
 async def test_the_firehose_is_shut_while_the_uaa_is_away() -> None:
     """The same 401; and an expired token, too."""
     clock = ManualClock()
-    profile = dataclasses.replace(QUIET, token_life=60.0)
+    profile = dataclasses.replace(QUIET, token_life=60.0, pong_timeout=36e3)
     async with open_stack("firehose", profile=profile, clock=clock) as stack:
         headers = bearer(await token(stack))
         async with firehose_of(stack) as consumer:
@@ -334,6 +334,26 @@ async def test_a_consumer_that_says_goodbye_is_let_go() -> None:
     assert consumer.closed
     assert consumer.closed.rcvd
     assert 1000 == consumer.closed.rcvd.code
+
+
+async def test_a_consumer_may_leave_in_the_middle_of_things() -> None:
+    """Whoever closes or vanishes while much comes disturbs nobody else."""
+    async with (
+        open_stack("firehose", profile=QUIET) as stack,
+        firehose_of(stack, "/firehose/stays") as stays,
+        agent_of(stack) as agent,
+    ):
+        await until(lambda: subscribed(stack) == [1])
+        for number in range(10):
+            async with firehose_of(stack, f"/firehose/{number}") as leaves:
+                await until(lambda: subscribed(stack) == [2])
+                first = 200 * number
+                await send_all(agent, logs(range(first, first + 200), payload=b"x"))
+                await until(lambda: bool(leaves.envelopes))
+                if number % 2:
+                    leaves.socket.transport.abort()
+            await until(lambda: subscribed(stack) == [1])
+        await until(lambda: len(stays.envelopes) == 2000)
 
 
 async def test_a_controller_that_is_killed_says_nothing() -> None:
