@@ -1,0 +1,70 @@
+"""Measure the hot path against its yardsticks: `python -m tests.benchmarks`.
+
+Ratios hold from machine to machine, figures do not. Both sides of a race take turns, in
+CPU time, and what is told is the median of their ratios.
+
+--short     only some, and fail when a ratio is below half of its goal
+--million   compare the bulk scan with the slow one on a million messages
+"""
+
+import statistics
+import sys
+import time
+
+from tests.benchmarks.races import Race, Work, races
+
+ROUNDS = 7
+GROSS = 0.5
+"""The share of a goal below which something is badly wrong, whatever the machine."""
+
+
+def main(arguments: list[str]) -> int:
+    """Print a table; return 1 if a goal is missed grossly."""
+    if "--million" in arguments:
+        return _million()
+    short = "--short" in arguments
+    _tell(f"{'':26}{'against':14}{'goal':>8}{'ratio':>9}{'ns':>9}{'M/s':>7}")
+    missed = []
+    for race in races(short=short):
+        ratio, seconds = _run(race, 3 if short else ROUNDS)
+        ns = seconds / race.envelopes * 1e9
+        _tell(
+            f"{race.name:26}{race.against:14}{race.goal:8.2f}{ratio:9.2f}"
+            f"{ns:9.0f}{1000 / ns:7.2f}{'' if ratio >= race.goal else '  missed'}"
+        )
+        if ratio < GROSS * race.goal:
+            missed.append(race.name)
+    if short and missed:
+        _tell(f"grossly slower than it was: {', '.join(missed)}")
+        return 1
+    return 0
+
+
+def _run(race: Race, rounds: int) -> tuple[float, float]:
+    """Return the median ratio, and the median seconds of ours."""
+    race.ours(), race.yardstick()  # once, to be warm
+    pairs = [(_seconds(race.ours), _seconds(race.yardstick)) for _ in range(rounds)]
+    ratio = statistics.median(yardstick / ours for ours, yardstick in pairs)
+    return ratio, statistics.median(ours for ours, _ in pairs)
+
+
+def _seconds(work: Work) -> float:
+    begun = time.process_time()
+    work()
+    return time.process_time() - begun
+
+
+def _million() -> int:
+    from tests.stamp.test_bulk import compare
+
+    _tell(f"{compare(1_000_000):,} intact messages: both scans agree")
+    return 0
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
