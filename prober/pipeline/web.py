@@ -5,12 +5,13 @@ import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import TypeAlias
 from urllib.parse import unquote, urlsplit
 
 import h11
 
-from prober.clock import Clock
+from prober.clock import NS, Clock
 from prober.pipeline import certificates
 from prober.pipeline.component import Setting
 from prober.pipeline.listener import Listener, server_context, within
@@ -84,7 +85,7 @@ class Web:
     ) -> None:
         """Answer requests until one side wants no more."""
         writer.transport.set_write_buffer_limits(_BACKLOG)
-        connection = _Connection(reader, writer)
+        connection = _Connection(reader, writer, self._clock)
         async with within(self._clock, self._head_seconds, writer.transport.abort):
             head = await connection.head()
         while head is not None:
@@ -122,10 +123,14 @@ class _Connection:
     """A client's connection, one request at a time."""
 
     def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        clock: Clock,
     ) -> None:
         self._reader = reader
         self._writer = writer
+        self._clock = clock
         self._http = h11.Connection(h11.SERVER)
         self._is_head = False
 
@@ -170,7 +175,8 @@ class _Connection:
 
     async def answer(self, response: Response) -> None:
         """Send an answer, to its end."""
-        headers = [(name, value) for name, value in response.headers.items()]
+        now = formatdate(self._clock.now_ns() / NS, usegmt=True)
+        headers = [*response.headers.items(), ("Date", now)]
         if response.content_type:
             headers.append(("Content-Type", response.content_type))
         if response.chunks is None:

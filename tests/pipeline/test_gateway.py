@@ -217,6 +217,7 @@ async def test_silence_is_filled_with_heartbeats_and_life_has_an_end() -> None:
         gateway_of(stack, "log&source_id=prober") as events,
         agent_of(stack) as agent,
     ):
+        assert "Fri, 15 Jan 2027 08:00:00 GMT" == events.response.headers["date"]
         start = clock.now_ns() // 1_000_000_000
         await until(lambda: subscribed(stack) == [1])
         await clock.advance(14)
