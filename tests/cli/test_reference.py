@@ -1,6 +1,7 @@
 """`prober reference` as a user meets it: a process, its output and its end."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -147,7 +148,8 @@ def test_a_tls_directory_is_kept_and_reused(tmp_path: Path) -> None:
 
 def test_ports_and_sizes_are_as_asked() -> None:
     """The chosen address is the one that is told."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
+    # Not one that the system gives to others, who are many when tests run side by side.
+    with socket.create_server(("127.0.0.1", 20_000 + os.getpid() % 10_000)) as free:
         port = free.getsockname()[1]
     with running("--json", "--agent-port", str(port), "--agent-buffer", "5") as process:
         address = ready(process)["ingress"]["agent"]["address"]
