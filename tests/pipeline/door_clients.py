@@ -31,7 +31,7 @@ APP = "app-reader"
 def tls_dir() -> str:
     """Certificates for all stacks of a process: to make them is the slowest part."""
     kept = tempfile.mkdtemp(prefix="prober-tests-")
-    atexit.register(shutil.rmtree, kept)
+    atexit.register(shutil.rmtree, kept, ignore_errors=True)
     certificates.provide(Path(kept), SystemClock().now_ns(), "127.0.0.1")
     return kept
 
