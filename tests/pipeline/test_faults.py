@@ -114,15 +114,21 @@ async def test_the_agent_tries_a_lost_router_on_its_tick() -> None:
     ):
         await stack.kill_router(0)
         await stack.start_router(0)
-        assert await send_all(agent, logs(range(3))) == EOF
-        await until(lambda: sum(each.dropped for each in stack.drops()) == 3)
-        lost = BufferDrops(buffer="agent egress", dropped=3, ring=100)
-        assert [each for each in stack.drops() if each.dropped] == [lost]
+        # What is written before a cut is noticed is lost uncounted, as on the real one.
+
+        def carried_on() -> bool:
+            taken = stack.statistics()
+            return taken.components[0].ingress == taken.buffers[0].read
+
+        while not any(e.dropped for e in stack.drops() if e.buffer == "agent egress"):
+            assert await send_all(agent, logs([0])) == EOF
+            await until(carried_on)
 
         await clock.advance(1)
         await until(lambda: stack.statistics().components[0].subscriptions == 5)
+        before = stack.statistics().components[1].ingress
         await send_all(agent, logs(range(3, 5)))
-        await until(lambda: stack.statistics().components[1].ingress == 2)
+        await until(lambda: stack.statistics().components[1].ingress == before + 2)
 
 
 async def test_batches_go_to_the_router_that_is_left() -> None:
