@@ -41,6 +41,8 @@ class _Segment:
     call: _Call
     opened_ns: int
     spans: list[Span] = field(default_factory=list)
+    hung: bool = False
+    """It was we who ended it, because its peer did not go on."""
 
 
 class AgentWriter:
@@ -133,6 +135,7 @@ class AgentWriter:
             segments = [self._segment, *self._acknowledging.values()]
             for segment in segments:
                 if segment is not None and segment.opened_ns < oldest_ns:
+                    segment.hung = True
                     segment.call.cancel()
 
     def _open_segment(self) -> _Segment | None:
@@ -162,8 +165,8 @@ class AgentWriter:
         if _took_all_in(code, details):
             self._tell(segment.spans, Handover.ACCEPTED, "")
             return
-        hung = code is grpc.StatusCode.CANCELLED  # by our watch
-        details = "Timeout occurred" if hung else details
+        # Our own cancelling has no words; a peer's has, and did not take its time.
+        details = "Timeout occurred" if segment.hung else details
         reason = str(self._explain(code, details))
         self._tell(segment.spans, Handover.AMBIGUOUS, reason)
         if code is grpc.StatusCode.UNAVAILABLE or not self._connected():
