@@ -252,8 +252,10 @@ class LiveConsumer:
     lag_seconds: float
     under_way: int
     """Handed over and not yet seen."""
+    due: int
+    """Of open cycles: handed over for longer than `late_after`, whether seen or not."""
     overdue: int
-    """Of these, those that should have come: under way for longer than `late_after`."""
+    """Of these, those that have not come."""
     last_arrival_ns: int | None
     detail: str = ""
     """The peer's words where it is not connected."""
@@ -274,9 +276,16 @@ class Live:
     ours: bool
     """What keeps it from measuring is on our side: token, network, machine."""
     every_ns: int
+    last_cycle_ns: int | None
+    """When the last cycle that counts became final; None while there was none."""
+    retries: int
+    """How often it was tried again since it measured."""
+    ended: bool
+    """The daemon left on purpose, or the environment its configuration: the last word
+    of it."""
     consumers: tuple[LiveConsumer, ...]
     health: Mapping[str, float]
-    """Measured on the daemon itself, by name with its unit."""
+    """Measured on the daemon itself over the last minute, by name with its unit."""
     own_rate: float
     """Messages a second that we add to the pipeline."""
     foreign_rate: float | None
