@@ -75,7 +75,7 @@ def contents(batches: Iterable[bytes]) -> dict[bytes, bytes]:
     for raw in batches:
         try:
             envelopes = _DECODER.decode(raw).batch
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             continue
         for envelope in envelopes:
             stamp = envelope.tags.get(TAG, "")

@@ -72,12 +72,34 @@ class _Envelope(msgspec.Struct):
     tags: dict[str, str]
     counter: _Counter | None = None
 
+    def reading(self, at_ns: int) -> Reading | None:
+        """Return what its counter says, None if it has none; may raise ValueError."""
+        if self.counter is None:
+            return None
+        return Reading(
+            source_id=self.source_id,
+            name=self.counter.name,
+            tags=frozenset(self.tags.items()),
+            delta=_within(int(self.counter.delta), _UINT64),
+            total=_within(int(self.counter.total), _UINT64),
+            stamped_ns=_within(int(self.timestamp), _INT64),
+            at_ns=at_ns,
+        )
+
 
 class _Batch(msgspec.Struct):
     batch: list[_Envelope]
 
 
 _DECODER = msgspec.json.Decoder(_Batch)
+_UINT64 = range(1 << 64)
+_INT64 = range(-1 << 63, 1 << 63)
+
+
+def _within(number: int, bounds: range) -> int:
+    if number not in bounds:
+        raise ValueError("wider than 64 bits")
+    return number
 
 
 def readings_json(arrival: Arrival) -> Iterator[Reading]:
@@ -85,16 +107,12 @@ def readings_json(arrival: Arrival) -> Iterator[Reading]:
     for raw in arrival.batches:
         try:
             found = _DECODER.decode(raw).batch
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             continue
         for each in found:
-            if each.counter is not None:
-                yield Reading(
-                    source_id=each.source_id,
-                    name=each.counter.name,
-                    tags=frozenset(each.tags.items()),
-                    delta=int(each.counter.delta),
-                    total=int(each.counter.total),
-                    stamped_ns=int(each.timestamp),
-                    at_ns=arrival.at_ns,
-                )
+            try:
+                reading = each.reading(arrival.at_ns)
+            except ValueError:  # a number that is none
+                continue
+            if reading is not None:
+                yield reading

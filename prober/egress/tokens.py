@@ -8,11 +8,10 @@ an error, a log or a `repr`.
 import abc
 import asyncio
 import base64
-import binascii
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, cast
+from typing import Annotated, Protocol, cast
 
 import httpx
 import msgspec
@@ -122,9 +121,13 @@ class _Cached(abc.ABC):
         return f" (its token has {', '.join(sorted(self.scopes)) or 'no scopes'})"
 
 
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
+"""Of a life or of Unix time: more than any clock of ours can reckon with is refused."""
+
+
 class _Answer(msgspec.Struct):
     access_token: str
-    expires_in: float | None = None
+    expires_in: _Seconds | None = None
     scope: str | None = None
 
 
@@ -207,7 +210,7 @@ class UaaTokens(_Cached):
     def _refusal(self, answer: httpx.Response, secrets: Sequence[str]) -> str:
         try:
             said = msgspec.json.decode(answer.content, type=_Refusal)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             said = _Refusal()
         words = ", ".join(each for each in (said.error, said.error_description) if each)
         for secret in filter(None, secrets):
@@ -350,7 +353,7 @@ def _checked(text: str) -> str:
 
 
 class _Body(msgspec.Struct):
-    exp: float | None = None
+    exp: _Seconds | None = None
     scope: list[str] | str | None = None
 
 
@@ -360,7 +363,7 @@ def _claims(token: str) -> _Claims:
         part = token.split(".")[1]
         raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
         body = msgspec.json.decode(raw, type=_Body)
-    except (IndexError, binascii.Error, msgspec.MsgspecError):
+    except (IndexError, ValueError, msgspec.MsgspecError):
         return _Claims(scopes=None, expires_ns=None)
     scope = body.scope.split() if isinstance(body.scope, str) else body.scope
     return _Claims(

@@ -1,0 +1,93 @@
+"""What fuzzing begins with: bytes as they rightly come, for each target."""
+
+import base64
+import gzip
+from collections.abc import Mapping
+from pathlib import Path
+
+from prober.config import sample
+from prober.ingress.envelopes import Encoder
+from prober.plan import Plan
+from prober.records import Span
+from prober.rpc.dropsonde import events_pb2
+from prober.rpc.loggregator_v2.envelope_pb2 import Envelope, EnvelopeBatch
+from prober.stamp import Mark
+from tests.fuzz.targets import PLAN, RUN
+
+_SENT_NS = 1_795_418_514_123_456_789
+_CORPUS = Path(__file__).with_name("corpus")
+_INVALID = Path(__file__).parents[1] / "config" / "invalid"
+
+
+def seeds(target: str) -> list[bytes]:
+    """Return what a target begins with, the cases once found among it."""
+    made = _MADE.get(target, [])
+    kept = sorted((_CORPUS / target).glob("*"))
+    return [*made, *(each.read_bytes() for each in kept)]
+
+
+def _batch(plan: Plan) -> bytes:
+    return Encoder(RUN, plan).messages(Span(first=0, count=12), 0, _SENT_NS)
+
+
+def _aids() -> bytes:
+    encoder = Encoder(RUN, PLAN)
+    return b"".join(
+        encoder.aid(mark, 3, _SENT_NS) for mark in (Mark.PRIMER, Mark.TRAILER)
+    )
+
+
+def _counter() -> bytes:
+    envelope = Envelope(
+        source_id="doppler", timestamp=_SENT_NS, tags={"direction": "egress"}
+    )
+    envelope.counter.name, envelope.counter.delta, envelope.counter.total = (
+        "dropped",
+        1_000,
+        9_000,
+    )
+    return EnvelopeBatch(batch=[envelope]).SerializeToString()
+
+
+_JSON = (
+    b'{"batch":[{"timestamp":"1795418514123456789","source_id":"doppler",'
+    b'"tags":{"direction":"egress"},"counter":{"name":"dropped","delta":"1000",'
+    b'"total":"9000"}},{"timestamp":"1","source_id":"p","tags":{"prober/1":"x"},'
+    b'"gauge":{"metrics":{"cpu":{"unit":"%","value":0.5}}}},{"timestamp":"1",'
+    b'"source_id":"p","tags":{},"timer":{"name":"t","start":"1","stop":"2"}}]}'
+)
+
+
+def _log_json() -> bytes:
+    payload = EnvelopeBatch.FromString(_batch(PLAN)).batch[0].log.payload
+    return b'{"batch":[{"log":{"payload":"%b"}}]}' % base64.b64encode(payload)
+
+
+def _frame() -> bytes:
+    frame = events_pb2.Envelope(
+        origin="o", eventType=events_pb2.Envelope.CounterEvent, timestamp=_SENT_NS
+    )
+    frame.counterEvent.name, frame.counterEvent.delta = "prober", 1
+    frame.tags["prober/1"] = "x" * 81
+    return frame.SerializeToString()
+
+
+_MADE: Mapping[str, list[bytes]] = {
+    "stamps": [_batch(PLAN), _aids(), _log_json()],
+    "protobuf": [_batch(PLAN), _aids(), _counter()],
+    "sse": [
+        b"data: " + _JSON + b"\n\nevent: heartbeat\ndata: 1795418514\n\n",
+        b"event: closing\r\ndata: closing due to stream timeout\r\n\r\n: x\n",
+    ],
+    "gateway_json": [_JSON, _log_json()],
+    "dropsonde": [_frame()],
+    "configuration": [
+        sample().encode(),
+        *(each.read_bytes() for each in sorted(_INVALID.glob("*.yaml"))),
+    ],
+    "token": [
+        b'{"exp":1795418514,"scope":["doppler.firehose"]}',
+        b'{"exp":1e300,"scope":"logs.admin"}',
+    ],
+    "export": [_log_json(), gzip.compress(_batch(PLAN), mtime=0), _batch(PLAN)],
+}
