@@ -1,12 +1,17 @@
 """The result as data, and one file a format.
 
-    model     everything that is to be said about a run, worked out once
-    answer    what it comes to: sentences, and the one-line form
-    facts     what stands behind it: tables and labelled lines
-    words     figures and strings as people read them
-    screen    answer and facts in their order, safe to show
-    terminal  one screen: a panel, or plain lines
-    json      one document, `prober.report/v1`
+    model         everything that is to be said about a run, worked out once
+    environment   the same about an environment over a window: consumers (watched),
+                  hours and days (slots), what happened (incidents)
+    environments  several of them, the worst first
+    comparison    before and after
+    formats       the table of formats, and which of them a file is in
+    answer        what it comes to: sentences, and the one-line form
+    facts         what stands behind it: tables and labelled lines
+    words         figures and strings as people read them
+    screen        answer and facts in their order, safe to show
+    terminal      one screen: a panel, or plain lines
+    json          one document, `prober.report/v1`
 
 What a report promises to its reader stands in the project's folder `reports`.
 """

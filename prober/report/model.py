@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from itertools import groupby
+from typing import Protocol, TypeVar
 
 from prober import __version__, slo
 from prober.clock import NS
@@ -230,9 +231,9 @@ def build(
         target=target,
         verdict=slo.verdict(evidence, target, failure=failure),
         claim=claim,
-        needed=_needed(consumers, target),
+        needed=messages_needed((each.bounds for each in consumers), target),
         consumers=consumers,
-        worst=_worst(consumers),
+        worst=worst_of(consumers),
         cycles=_cycles(result.consumers),
         across=slo.across_run(result.consumers) if len(consumers) > 1 else None,
         stack_drops=_stack_drops(result),
@@ -295,32 +296,40 @@ def _consumer(
             (block.bad for block in blocks), counted.total, worst_burst=worst_burst
         ),
         blocks=len(blocks),
-        budget=_budget(evidence, target),
+        budget=budget_of(evidence, target),
         coverage=evidence.coverage,
         unseen=evidence.unsure.bad,
         lossy_cycles=len(bad),
         largest_loss=max(bad, default=0),
         latency=_latency(result.latency),
         gaps=result.gaps,
-        gap_sizes=_gap_sizes(result.gaps, rings),
+        gap_sizes=gap_sizes_of(Counter(gap.count for gap in result.gaps), rings),
         states=result.states(),
         course=tuple(cycle.state for cycle in result.cycles),
         asides=_asides(result.cycles),
     )
 
 
-def _budget(evidence: slo.Evidence, target: Decimal | None) -> Budget | None:
+def budget_of(
+    evidence: slo.Evidence, target: Decimal | None, *, planned: int | None = None
+) -> Budget | None:
+    """Return what is left of a consumer's budget; None where there is no telling.
+
+    Of the messages that count, or of `planned` ones, which a prober knows ahead.
+    """
     if target is None or not evidence.counted.total:
         return None
     ratio = 1 - Fraction(target)
-    bad, total = evidence.counted
-    worst_bad, worst_total = evidence.worst
-    consumed = bad / (ratio * total)
+    (bad, total), (worst_bad, worst_total) = evidence.counted, evidence.worst
+    allowed = ratio * (total if planned is None else planned)
+    worst_allowed = ratio * (worst_total if planned is None else planned)
+    if not allowed:
+        return None
     return Budget(
-        allowed=ratio * total,
-        consumed=consumed,
-        remaining=1 - consumed,
-        remaining_if_unseen_lost=1 - worst_bad / (ratio * worst_total),
+        allowed=allowed,
+        consumed=bad / allowed,
+        remaining=1 - bad / allowed,
+        remaining_if_unseen_lost=1 - worst_bad / worst_allowed,
     )
 
 
@@ -338,15 +347,32 @@ def _latency(histogram: Histogram) -> Latency:
     )
 
 
-def _needed(consumers: Iterable[Consumer], target: Decimal | None) -> int | None:
+def messages_needed(
+    bounds: Iterable[slo.Interval], target: Decimal | None
+) -> int | None:
+    """Return the further messages, all arriving, that prove an objective for all."""
     if target is None:
         return None
-    bounds = [each.bounds for each in consumers if each.bounds.total]
-    return max((b.messages_needed(target) - b.total for b in bounds), default=None)
+    needed = (b.messages_needed(target) - b.total for b in bounds if b.total)
+    return max(needed, default=None)
 
 
-def _worst(consumers: Iterable[Consumer]) -> Consumer | None:
-    def loss(consumer: Consumer) -> Fraction:
+class Lossy(Protocol):
+    """Whoever lost some of the messages that count."""
+
+    @property
+    def valid(self) -> Counts:
+        """The messages that count."""
+        ...
+
+
+_L = TypeVar("_L", bound=Lossy)
+
+
+def worst_of(consumers: Iterable[_L]) -> _L | None:
+    """Return the one that lost the largest share; None when nothing counts."""
+
+    def loss(consumer: _L) -> Fraction:
         return Fraction(consumer.valid.bad, consumer.valid.accepted)
 
     return max((c for c in consumers if c.valid.accepted), key=loss, default=None)
@@ -391,10 +417,10 @@ def _asides(cycles: Iterable[CycleResult]) -> tuple[Aside, ...]:
     )
 
 
-def _gap_sizes(
-    gaps: Iterable[Span], rings: Mapping[int, tuple[str, ...]]
+def gap_sizes_of(
+    sizes: Mapping[int, int], rings: Mapping[int, tuple[str, ...]]
 ) -> tuple[GapSize, ...]:
-    sizes = Counter(gap.count for gap in gaps)
+    """Return gaps by size, largest first, given how often each size was seen."""
     return tuple(
         _gap_size(size, times, rings)
         for size, times in sorted(sizes.items(), reverse=True)

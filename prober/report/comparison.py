@@ -1,0 +1,283 @@
+"""Before and after: what two sides lost, how fast they were, and is it worse?"""
+
+import platform
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from math import comb
+from typing import Literal
+
+from prober import __version__, slo
+from prober.report.model import Latency
+from prober.report.words import many
+from prober.slo.blocking import at_least
+from prober.slo.exits import REGRESSION
+from prober.slo.regressions import ALPHA
+
+ComparedState = Literal["worse", "better", "no_worse", "too_short", "no_data"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One consumer of one side: its cycles that count, and how fast they came."""
+
+    consumer: str
+    blocks: tuple[slo.Tally, ...]
+    """Bad and accepted of each cycle that counts, in order."""
+    cycles: int
+    """Scheduled and not excluded; those that do not count are among them."""
+    latency: Latency
+
+    @property
+    def counted(self) -> slo.Tally:
+        """Bad and accepted of all of them."""
+        bad, total = (sum(each) for each in zip((0, 0), *self.blocks, strict=True))
+        return slo.Tally(bad, total)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One side of a comparison: a run, or an environment's history."""
+
+    label: str
+    """As people name it: `run 2f6c1a9e`, `history of prod_eu`."""
+    environment: str
+    from_ns: int
+    to_ns: int
+    version: str
+    """Of the prober that measured it."""
+    samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """One consumer before and after."""
+
+    consumer: str
+    before: Sample
+    after: Sample
+    blocks: tuple[int, int]
+    """How many blocks each side has, whose labels were exchanged."""
+    block: int
+    """Messages that a block has at least; 0 without any."""
+    regression: slo.Regression | None
+    """None where nothing counts on a side."""
+    improvement: slo.Regression | None
+    """The same test the other way round."""
+    floor: float
+    """The least p value that these blocks could have given, whatever was lost."""
+    state: ComparedState
+    reason: str
+    """One sentence with the numbers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two sides held against each other."""
+
+    version: str
+    """Of prober, which made the comparison."""
+    python: str
+    before: Side
+    after: Side
+    target: Decimal | None
+    worst_burst: int
+    consumers: tuple[Compared, ...]
+    alone: tuple[str, ...]
+    """Consumers that only one side has."""
+    state: ComparedState
+    """Of the consumer that fared worst."""
+    exit_code: int
+    """5 when it got worse; 3 when nothing can be told."""
+    reason: str
+    """One sentence."""
+
+
+def compare(
+    before: Side,
+    after: Side,
+    *,
+    target: Decimal | None = None,
+    worst_burst: int = 1_000,
+    version: str = __version__,
+    python: str = platform.python_version(),
+) -> Comparison:
+    """Tell whether the second side loses more than the first.
+
+    Cycles are merged into blocks of at least `worst_burst` messages, and of alike size
+    on both sides, for one lap of a ring may span several cycles. Raises UsageError for
+    an objective that cannot be, ValueError for a worst burst below one message.
+    """
+    old = {each.consumer: each for each in before.samples}
+    new = {each.consumer: each for each in after.samples}
+    compared = tuple(
+        _compared(old[name], new[name], target, worst_burst)
+        for name in old
+        if name in new
+    )
+    state = _worst(compared)
+    return Comparison(
+        version=version,
+        python=python,
+        before=before,
+        after=after,
+        target=target,
+        worst_burst=worst_burst,
+        consumers=compared,
+        alone=tuple(sorted(old.keys() ^ new.keys())),
+        state=state,
+        exit_code=_EXIT_CODES[state],
+        reason=next(
+            (each.reason for each in compared if each.state == state),
+            "NOTHING TO COMPARE: no consumer is on both sides.",
+        ),
+    )
+
+
+_EXIT_CODES: Mapping[ComparedState, int] = {
+    "worse": REGRESSION,
+    "no_data": 3,  # evidence is missing
+    "too_short": 3,  # nothing that could have happened would have shown
+    "no_worse": 0,
+    "better": 0,
+}
+
+
+def _worst(compared: Iterable[Compared]) -> ComparedState:
+    """Return what the worst consumer says, for nobody experiences the average."""
+    found = {each.state for each in compared}
+    return next((state for state in _EXIT_CODES if state in found), "no_data")
+
+
+def _compared(
+    before: Sample, after: Sample, target: Decimal | None, worst_burst: int
+) -> Compared:
+    size, (old, new) = alike(before.blocks, after.blocks, worst_burst)
+    shorter = min(before.counted.total, after.counted.total)
+    regression = improvement = None
+    if shorter >= size:
+        regression = slo.regression(old, new, target=target)
+        improvement = slo.regression(new, old, target=target)
+    case = _Case(
+        consumer=before.consumer,
+        before=before.counted,
+        after=after.counted,
+        regression=regression,
+        improvement=improvement,
+        blocks=(len(old), len(new)),
+        block=size,
+        floor=1 / comb(len(old) + len(new), len(new)),
+    )
+    state, words = next((s, w) for s, holds, w in _RULES if holds(case))
+    return Compared(
+        consumer=before.consumer,
+        before=before,
+        after=after,
+        blocks=case.blocks,
+        block=size,
+        regression=regression,
+        improvement=improvement,
+        floor=case.floor,
+        state=state,
+        reason=words(case),
+    )
+
+
+def alike(
+    before: Sequence[tuple[int, int]],
+    after: Sequence[tuple[int, int]],
+    worst_burst: int,
+) -> tuple[int, tuple[tuple[slo.Tally, ...], tuple[slo.Tally, ...]]]:
+    """Merge the cycles of two sides into blocks that can be exchanged.
+
+    Of at least a worst burst, and of the larger of both sides' means. Returns that size
+    and the blocks; a side with fewer messages than that has none to exchange.
+    """
+    size = worst_burst
+    while True:
+        sides = at_least(before, size), at_least(after, size)
+        means = [sum(b.total for b in side) // len(side) for side in sides if side]
+        enough = len(means) == len(sides) and size <= min(means)
+        if not enough or max(means) <= _ALIKE * min(means):
+            return size, sides
+        size = max(size + 1, *means)  # at most the whole of the shorter side
+
+
+_ALIKE = 1.5
+"""By how much the mean size of blocks may differ between both sides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """One consumer before the rules."""
+
+    consumer: str
+    before: slo.Tally
+    after: slo.Tally
+    regression: slo.Regression | None
+    improvement: slo.Regression | None
+    blocks: tuple[int, int]
+    block: int
+    floor: float
+
+    def numbers(self) -> str:
+        """Return what was lost on both sides."""
+        now, then = (
+            f"{bad:,} of {total:,} lost or damaged" + (f", {rate}" if bad else "")
+            for bad, total in (self.after, self.before)
+            for rate in [slo.one_in(bad, total)]
+        )
+        return f"{now}; before {then}"
+
+
+def _p(found: slo.Regression | None) -> str:
+    """Return a p value, rounded up."""
+    if found is None:
+        return "no data"
+    return f"p = {found.p_value:.2g}"
+
+
+_RULES: tuple[
+    tuple[ComparedState, Callable[[_Case], bool], Callable[[_Case], str]], ...
+] = (
+    (
+        "no_data",
+        lambda c: not (c.before.total and c.after.total),
+        lambda c: f"CANNOT TELL on {c.consumer}: on one side no message counts.",
+    ),
+    (
+        # A single drop, or none, would decide: whatever was lost is chance.
+        "too_short",
+        lambda c: c.regression is None,
+        lambda c: (
+            f"CANNOT TELL on {c.consumer}: {c.numbers()}. A side needs "
+            f"{c.block:,} messages for a block that holds a worst burst: probe longer."
+        ),
+    ),
+    (
+        "worse",
+        lambda c: c.regression is not None and c.regression.regressed,
+        lambda c: f"WORSE on {c.consumer}: {c.numbers()} ({_p(c.regression)}).",
+    ),
+    (
+        # Nothing that could have happened would have been significant.
+        "too_short",
+        lambda c: c.floor > ALPHA,
+        lambda c: (
+            f"CANNOT TELL on {c.consumer}: {c.numbers()}. "
+            f"{many(c.blocks[0], 'block')} against {c.blocks[1]:,} are too few for "
+            "any loss to show: probe longer, or compare with history."
+        ),
+    ),
+    (
+        "better",
+        lambda c: c.improvement is not None and c.improvement.regressed,
+        lambda c: f"BETTER on {c.consumer}: {c.numbers()} ({_p(c.improvement)}).",
+    ),
+    (
+        "no_worse",
+        lambda _: True,
+        lambda c: f"NO WORSE on {c.consumer}: {c.numbers()} ({_p(c.regression)}).",
+    ),
+)
+"""From two samples to what is said of them; the first row that holds decides."""

@@ -1,0 +1,178 @@
+"""One environment over a window: all that is to be said about it, worked out once."""
+
+import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import groupby
+from typing import Literal
+
+from prober import __version__, slo
+from prober.clock import NS
+from prober.history import EnvironmentHistory, HourRecord, RunRecord
+from prober.report.incidents import Incident, Noted, incidents_of, noted
+from prober.report.model import messages_needed, worst_of
+from prober.report.watched import Frame, Watched, evidence_of, watched
+from prober.slo.budgets import Status
+
+WindowKind = Literal["rolling", "calendar", "given"]
+WORST_BURST = 1_000
+"""Where history does not tell what one drop can cost: a router's ring."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentReport:
+    """One environment over a window, with everything that is to be said about it."""
+
+    version: str
+    """Of prober, which made the report."""
+    python: str
+    environment: str
+    kind: WindowKind
+    from_ns: int
+    to_ns: int
+    """Not itself in the window; in the future for a calendar's that goes on."""
+    until_ns: int
+    """What was known until then: now, or the end of the window."""
+    first_ns: int | None
+    """When the first cycle ever was due; None for an environment without any."""
+    run: RunRecord | None
+    """The latest continuous run: how it was measured."""
+    target: Decimal | None
+    planned: int | None
+    """Messages of the whole window, the budget's basis for a calendar's; None takes
+    those that counted so far."""
+    worst_burst: int
+    verdict: slo.Verdict
+    claim: slo.Claim
+    needed: int | None
+    """Further messages, all arriving, that would prove the objective."""
+    status: Status | None
+    """Of the budget of the consumer where it is worst; None without an objective."""
+    consumers: tuple[Watched, ...]
+    worst: Watched | None
+    """The one that lost the largest share; None when nothing counts on any of them."""
+    incidents: tuple[Incident, ...]
+    """In the order of time."""
+    notes: tuple[Noted, ...]
+    """What people noted, in the order of time."""
+    recommendation: slo.Recommendation | None
+    """The highest objective that the history of every consumer supports."""
+
+    @property
+    def seconds(self) -> float:
+        """How long the window is."""
+        return (self.to_ns - self.from_ns) / NS
+
+
+def build_environment(
+    history: EnvironmentHistory,
+    *,
+    kind: WindowKind = "given",
+    target: Decimal | None = None,
+    worst_burst: int | None = None,
+    planned: int | None = None,
+    until_ns: int | None = None,
+    version: str = __version__,
+    python: str = platform.python_version(),
+) -> EnvironmentReport:
+    """Work out everything that is to be said about an environment.
+
+    Args:
+        history: What is known of it in the window.
+        kind: How the window came about.
+        target: The objective as a ratio; by default the one of the latest run.
+        worst_burst: The most messages that a single drop can cost; by default what the
+            latest run took it for.
+        planned: Messages of the whole window on each consumer: the basis of a
+            calendar window's budget.
+        until_ns: Now, where the window goes on; by default its end.
+        version: Of prober, as the report is to name it.
+        python: Version of the Python that ran it.
+
+    Raises:
+        UsageError: An objective that cannot be.
+        ValueError: A worst burst below one message.
+
+    """
+    run = history.run
+    if target is None and run is not None and run.target is not None:
+        target = slo.parse_target(run.target)
+    if worst_burst is None:
+        worst_burst = run.worst_burst if run else WORST_BURST
+    frame = Frame(
+        history=history,
+        target=target,
+        worst_burst=worst_burst,
+        planned=planned,
+        until_ns=history.to_ns if until_ns is None else min(until_ns, history.to_ns),
+    )
+    hours = _by_consumer(history.hours)
+    evidence = [evidence_of(name, each) for name, each in hours.items()]
+    # First, for it refuses an objective that cannot be.
+    claim = slo.claim(evidence, target, worst_burst=worst_burst)
+    consumers = tuple(watched(frame, each, hours[each.consumer]) for each in evidence)
+    allowed = {c.name: c.budget.allowed if c.budget else None for c in consumers}
+    incidents = incidents_of(history.stretches, allowed, history.annotations)
+    return EnvironmentReport(
+        version=version,
+        python=python,
+        environment=history.environment,
+        kind=kind,
+        from_ns=history.from_ns,
+        to_ns=history.to_ns,
+        until_ns=frame.until_ns,
+        first_ns=history.first_ns,
+        run=run,
+        target=target,
+        planned=planned,
+        worst_burst=worst_burst,
+        verdict=slo.verdict(evidence, target),
+        claim=claim,
+        needed=messages_needed((each.bounds for each in consumers), target),
+        status=_status(consumers, target),
+        consumers=consumers,
+        worst=worst_of(consumers),
+        incidents=incidents,
+        notes=noted(history.annotations, incidents, allowed),
+        recommendation=_recommend(evidence, worst_burst),
+    )
+
+
+def _by_consumer(hours: Iterable[HourRecord]) -> dict[str, list[HourRecord]]:
+    def name(hour: HourRecord) -> str:
+        return hour.consumer
+
+    ordered = sorted(hours, key=lambda each: (each.consumer, each.start_ns))
+    return {consumer: list(group) for consumer, group in groupby(ordered, name)}
+
+
+_WORST_FIRST: tuple[Status, ...] = (
+    "exhausted",
+    "unknown",
+    "no_data",
+    "at_risk",
+    "ok",
+)
+
+
+def _status(consumers: Iterable[Watched], target: object) -> Status | None:
+    """Return the worst status of any consumer that something was asked of."""
+    if target is None:
+        return None
+    found = {each.status for each in consumers if each.coverage is not None}
+    return next((status for status in _WORST_FIRST if status in found), "no_data")
+
+
+def _recommend(
+    evidence: Sequence[slo.Evidence], worst_burst: int
+) -> slo.Recommendation | None:
+    """Return what every consumer's history supports; None if one supports nothing."""
+    found = [
+        slo.recommend(slo.blocks(each.blocks, worst_burst), worst_burst=worst_burst)
+        for each in evidence
+        if each.coverage is not None
+    ]
+    if not found or None in found:
+        return None
+    return min((each for each in found if each), key=lambda each: each.objective)

@@ -1,0 +1,34 @@
+"""Several environments over their windows, the worst first."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from prober.report.environment import EnvironmentReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environments:
+    """Reports of one or several environments, the worst first."""
+
+    made_ns: int
+    """When the report was made."""
+    reports: tuple[EnvironmentReport, ...]
+
+
+_ORDER = ("violated", "inconclusive", "no_data", "met", None)
+"""Verdicts by how much they need somebody."""
+
+
+def together(reports: Iterable[EnvironmentReport], made_ns: int) -> Environments:
+    """Put reports in the order of their need: verdict, then budget, loss and name."""
+    return Environments(made_ns=made_ns, reports=tuple(sorted(reports, key=_need)))
+
+
+def _need(report: EnvironmentReport) -> tuple[int, Fraction, Fraction, str]:
+    worst = report.worst
+    left, loss = Fraction(1), Fraction()
+    if worst is not None:
+        left = worst.budget.remaining if worst.budget else left
+        loss = Fraction(worst.valid.bad, worst.valid.accepted)
+    return _ORDER.index(report.verdict.state), left, -loss, report.environment

@@ -1,0 +1,65 @@
+"""The formats that a report is written in: one row each, one module each."""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TypeAlias
+
+from prober.errors import UsageError
+from prober.report.comparison import Comparison
+from prober.report.environments import Environments
+from prober.report.model import Report
+
+Subject: TypeAlias = Report | Environments | Comparison
+"""What a report can be of: a run, environments over windows, before and after."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """One format; its module has `render(subject)`, which returns str or bytes."""
+
+    module: str
+    """In this package; imported when it is used."""
+    suffixes: tuple[str, ...]
+    """Of files, by which it is picked."""
+    extra: str = ""
+    """The extra of the distribution that brings what it needs, if it needs any."""
+
+    def render(self, subject: Subject) -> str | bytes:
+        """Return a subject as a whole file.
+
+        Raises UsageError where what it needs is not installed, or when the format has
+        nothing to say of such a subject.
+        """
+        try:
+            module = importlib.import_module(f"prober.report.{self.module}")
+            rendered: str | bytes = module.render(subject)
+        except ImportError as error:
+            if not self.extra:
+                raise
+            needed = f"pip install 'loggregator-prober[{self.extra}]'"
+            raise UsageError(
+                f"{self.suffixes[0]} files need {error.name}: {needed}"
+            ) from error
+        return rendered
+
+
+FORMATS: Mapping[str, Format] = {
+    "json": Format(module="json", suffixes=(".json",)),
+}
+
+
+def by_suffix(path: str) -> str:
+    """Return the name of the format of files that are called so.
+
+    Raises UsageError, naming the suffixes there are, for any other.
+    """
+    suffix = PurePath(path).suffix.lower()
+    for name, each in FORMATS.items():
+        if suffix in each.suffixes:
+            return name
+    known = ", ".join(each.suffixes[0] for each in FORMATS.values())
+    raise UsageError(
+        f"no format has files like {path}: end it in one of {known}, or give --format"
+    )

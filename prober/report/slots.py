@@ -1,0 +1,154 @@
+"""A window cut into hours and days, for whoever draws it: what came, what was left."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import groupby
+
+from prober import slo
+from prober.clock import NS
+from prober.histogram import Frozen
+from prober.history import HOUR_NS, HourRecord
+from prober.records import State
+from prober.report.model import Latency
+
+DAY_NS = 24 * HOUR_NS
+"""A day in UTC, whatever clocks on walls do."""
+
+_WORST_FIRST = (
+    State.LOSS,
+    State.INCONCLUSIVE,
+    State.INVALID,
+    State.MISSED,
+    State.EXCLUDED,
+    State.PASS,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """One hour or one day as one consumer saw it; one without cycles is left out."""
+
+    from_ns: int
+    to_ns: int
+    bad: int
+    """Lost or damaged, in cycles that count."""
+    total: int
+    """Accepted, in cycles that count."""
+    sli: float | None
+    """Good of total; None when nothing counts."""
+    states: dict[State, int]
+    """How many cycles ended in each state, all six of them named."""
+    state: State
+    """The worst of them: it stands for the slot where there is room for one."""
+    largest_loss: int
+    """Bad messages of its worst cycle."""
+    latency: Latency
+    remaining: float | None
+    """The share of the window's budget that was left at its end; negative when
+    overspent, None without an objective."""
+    supports: float | None
+    """What everything since the window began supported as a promise at its end.
+
+    Of days only, and None while nothing counts.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What slots are held against."""
+
+    allowed: Fraction | None
+    """Messages that the objective allows to be bad in the whole window."""
+    worst_burst: int
+
+
+def hourly(hours: Sequence[HourRecord], basis: Basis) -> tuple[Slot, ...]:
+    """Return a slot an hour, of one consumer's hours in the order of time."""
+    spent = 0
+    found = []
+    for each in hours:
+        spent += each.counts.bad
+        found.append(_slot([each], HOUR_NS, spent, basis, None))
+    return tuple(found)
+
+
+def daily(hours: Sequence[HourRecord], basis: Basis) -> tuple[Slot, ...]:
+    """Return a slot a day, of one consumer's hours in the order of time."""
+    found = []
+    bad: list[int] = []
+    total = 0
+    for _, group in groupby(hours, lambda each: each.start_ns // DAY_NS):
+        day = list(group)
+        bad += [each.counts.bad for each in day if each.counts.bad]
+        total += sum(each.counts.accepted for each in day)
+        bounds = slo.interval(bad, total, worst_burst=basis.worst_burst)
+        supports = 1 - bounds.upper_one_sided if total else None
+        found.append(_slot(day, DAY_NS, sum(bad), basis, supports))
+    return tuple(found)
+
+
+def _slot(
+    hours: Sequence[HourRecord],
+    length_ns: int,
+    spent: int,
+    basis: Basis,
+    supports: float | None,
+) -> Slot:
+    start_ns = hours[0].start_ns - hours[0].start_ns % length_ns
+    bad = sum(each.counts.bad for each in hours)
+    total = sum(each.counts.accepted for each in hours)
+    states = {state: sum(e.states.get(state, 0) for e in hours) for state in State}
+    return Slot(
+        from_ns=start_ns,
+        to_ns=start_ns + length_ns,
+        bad=bad,
+        total=total,
+        sli=slo.Tally(bad, total).sli,
+        states=states,
+        state=next((s for s in _WORST_FIRST if states[s]), State.MISSED),
+        largest_loss=max(each.largest_loss for each in hours),
+        latency=latency_of(merged(each.latency for each in hours)),
+        remaining=float(1 - spent / basis.allowed) if basis.allowed else None,
+        supports=supports,
+    )
+
+
+def merged(latencies: Iterable[Frozen]) -> Frozen:
+    """Return histograms at rest as one: counts add, percentiles never do."""
+    buckets: Counter[int] = Counter()
+    slowest: list[int] = []
+    negative = 0
+    for each in latencies:
+        for edge, count in each.buckets.items():
+            buckets[edge] += count
+        slowest += [each.max_ns] if each.max_ns is not None else []
+        negative += each.negative
+    return Frozen(
+        buckets=dict(sorted(buckets.items())),
+        max_ns=max(slowest, default=None),
+        negative=negative,
+    )
+
+
+_QUANTILES = tuple(map(Fraction, ("0.5", "0.9", "0.99", "0.999", "1")))
+
+
+def latency_of(histogram: Frozen) -> Latency:
+    """Return the quantiles of a histogram at rest whose edges are in order.
+
+    As `Histogram.quantile` has them, without thawing it: a window has thousands.
+    """
+    if histogram.max_ns is None:
+        return Latency(p50=None, p90=None, p99=None, p999=None, max=None)
+    total = sum(histogram.buckets.values())
+    ranks = [-(-(q * total) // 1) for q in _QUANTILES]  # rounded up
+    found: list[float] = []
+    running = 0
+    for edge, count in histogram.buckets.items():
+        running += count
+        while len(found) < len(ranks) and running >= ranks[len(found)]:
+            found.append(min(edge, histogram.max_ns) / NS)
+    p50, p90, p99, p999, slowest = found
+    return Latency(p50=p50, p90=p90, p99=p99, p999=p999, max=slowest)
