@@ -31,7 +31,13 @@ from prober.slo.budgets import (
 from prober.slo.burn import Rule, burn_rules, cycles_to_fire, refusal, usable
 from prober.slo.claims import Claim, claim, claim_early
 from prober.slo.consumers import Across, across, across_run
-from prober.slo.cycles import Cycle, Evidence, evidence, evidence_of
+from prober.slo.cycles import (
+    Cycle,
+    Evidence,
+    evidence,
+    evidence_of,
+    evidence_of_hours,
+)
 from prober.slo.diagnostics import Diagnostics, Naive, diagnose, naive
 from prober.slo.exits import exit_code
 from prober.slo.intervals import Interval, interval
@@ -87,6 +93,7 @@ __all__ = [
     "evaluate",
     "evidence",
     "evidence_of",
+    "evidence_of_hours",
     "exit_code",
     "format_duration",
     "format_loss",
