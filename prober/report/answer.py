@@ -1,10 +1,12 @@
 """The answer, in sentences and in one line: the count first, the nines last."""
 
 import math
+from decimal import Decimal
 from fractions import Fraction
 
 from prober import slo
 from prober.report.model import Consumer, Report
+from prober.report.watched import Watched
 from prober.report.words import many, tight
 
 
@@ -13,7 +15,9 @@ def sentences(report: Report) -> list[str]:
     judged = report.verdict.state is not None
     found = report.verdict.reason if judged else _finding(report)
     partial = [_partial(report)] if report.result.partial else []
-    return [found, *partial, *_promise(report)]
+    if report.early and report.claim.supports is not None:
+        return [found, *partial, report.claim.reason]
+    return [found, *partial, *promise(report.claim, report.target, report.needed)]
 
 
 def line(report: Report) -> list[str]:
@@ -24,13 +28,21 @@ def line(report: Report) -> list[str]:
     worst = report.worst
     if worst is None:
         return []
-    where = f"{worst.name}: " if len(report.consumers) > 1 else ""
+    told = lossy(worst.lossy_cycles, "lossy cycle", worst.largest_loss)
+    where = worst.name if len(report.consumers) > 1 else ""
+    return line_of(worst, report.claim, told, where)
+
+
+def line_of(
+    worst: Consumer | Watched, claim: slo.Claim, lossy: str, where: str
+) -> list[str]:
+    """Return the parts of the one-line form that apply, the count first."""
     parts = [
-        where + _lost(worst),
+        (f"{where}: " if where else "") + lost_of(worst),
         _ratio(worst),
         _budget(worst),
-        _supports(report.claim).replace(" %", "%"),
-        _lossy(worst),
+        _supports(claim).replace(" %", "%"),
+        lossy,
         _coverage(worst),
     ]
     return [part for part in parts if part]
@@ -44,28 +56,30 @@ def _partial(report: Report) -> str:
 
 def _finding(report: Report) -> str:
     """Return what was found, without an objective to hold it against."""
-    worst = report.worst
+    where = len(report.consumers) > 1
+    return finding(report.worst, where=where)
+
+
+def finding(worst: Consumer | Watched | None, *, where: bool) -> str:
+    """Return what was found on the worst consumer, named if there are several."""
     if worst is None:
         return "NO DATA: no message was accepted in a cycle that counts."
     bad, total = worst.valid.bad, worst.valid.accepted
-    where = f" on {worst.name}" if len(report.consumers) > 1 else ""
+    on = f" on {worst.name}" if where else ""
     if bad:
         rate = slo.one_in(bad, total)
-        return f"LOSS{where}: {bad:,} of {total:,} messages lost or damaged, {rate}."
+        return f"LOSS{on}: {bad:,} of {total:,} messages lost or damaged, {rate}."
     if worst.coverage == 1:
         return f"ALL ARRIVED: {total:,} of {total:,} messages."
     return f"NONE LOST: all {total:,} messages of the cycles that count arrived."
 
 
-def _promise(report: Report) -> list[str]:
+def promise(claim: slo.Claim, target: Decimal | None, needed: int | None) -> list[str]:
     """Return what the sample supports as a promise, and its basis."""
-    claim, target = report.claim, report.target
     if claim.supports is None:
         return []
     basis = f"if one drop can cost {claim.worst_burst:,} messages"
     supports = f"this {_supports(claim)}"
-    if report.early:
-        return [claim.reason]
     if target is None:
         return [f"AS A PROMISE {supports} {basis}."]
     if claim.state == "disproved":
@@ -76,7 +90,7 @@ def _promise(report: Report) -> list[str]:
     if claim.state == "proved":
         return [f"PROVED as a promise: {supports} {basis}."]
     asked = slo.format_target(target)
-    more = f"; {asked} takes about {_about(report.needed)}" if report.needed else ""
+    more = f"; {asked} takes about {_about(needed)}" if needed else ""
     return [f"UNDECIDED as a promise: {supports} {basis}{more}."]
 
 
@@ -86,32 +100,33 @@ def _about(messages: int) -> str:
     return f"{-(-messages // step) * step:,} more, all arriving"
 
 
-def _lost(consumer: Consumer) -> str:
+def lost_of(consumer: Consumer | Watched) -> str:
+    """Return `lost 13,351 + corrupt 4 of 42,999,400, 1 in 3,219`."""
     valid = consumer.valid
     corrupt = f" + corrupt {valid.corrupt:,}" if valid.corrupt else ""
     rate = f", {slo.one_in(valid.bad, valid.accepted)}" if valid.bad else ""
     return f"lost {valid.lost:,}{corrupt} of {valid.accepted:,}{rate}"
 
 
-def _ratio(consumer: Consumer) -> str:
+def _ratio(consumer: Consumer | Watched) -> str:
     bad, total = consumer.valid.bad, consumer.valid.accepted
     if not bad:
         return ""
     return f"{slo.format_ratio(bad, total)}, {slo.format_nines(bad, total)}"
 
 
-def _budget(consumer: Consumer) -> str:
+def _budget(consumer: Consumer | Watched) -> str:
     budget = consumer.budget
     if budget is None:
         return ""
-    told = f"budget {_left(budget.remaining)}"
+    told = f"budget {left(budget.remaining)}"
     if not consumer.unseen:
         return told
-    worst = _left(budget.remaining_if_unseen_lost).removesuffix(" left")
+    worst = left(budget.remaining_if_unseen_lost).removesuffix(" left")
     return f"{told} ({worst} if all unseen was lost)"
 
 
-def _left(share: Fraction) -> str:
+def left(share: Fraction) -> str:
     """Return `68.9% left`, or how many times over the budget is spent, rounded up."""
     if share == 1:
         return "untouched"
@@ -131,14 +146,12 @@ def _supports(claim: slo.Claim) -> str:
     return f"supports {slo.format_share(Fraction(claim.supports))}"
 
 
-def _lossy(consumer: Consumer) -> str:
-    if not consumer.lossy_cycles:
-        return ""
-    cycles = many(consumer.lossy_cycles, "lossy cycle")
-    return f"{cycles}, largest {consumer.largest_loss:,}"
+def lossy(count: int, noun: str, largest: int) -> str:
+    """Return `5 lossy hours, largest 9,800`; nothing for none."""
+    return f"{many(count, noun)}, largest {largest:,}" if count else ""
 
 
-def _coverage(consumer: Consumer) -> str:
+def _coverage(consumer: Consumer | Watched) -> str:
     if consumer.coverage is None or consumer.coverage == 1:
         return ""
     return f"measured {tight(consumer.coverage)} of the time"

@@ -7,15 +7,14 @@ it is known differs.
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from functools import partial
 
 from prober.records import Counts, CycleResult, Kind, Span
 from prober.report.answer import line, sentences
 from prober.report.facts import Fact, Table, facts
 from prober.report.json import Json
 from prober.report.model import Consumer, Report
-from prober.report.screen import Screen
-from prober.report.words import harmless, many
+from prober.report.screen import Screen, safe
+from prober.report.words import many
 
 SCHEMA = "prober.audit/v1"
 _SAID_ALIKE = ("cycles", "in order", "uncounted", "lost in", "beside")
@@ -36,15 +35,16 @@ class Export:
 
 def screen(report: Report, export: Export, encoding: str = "utf-8") -> Screen:
     """Put an audit into words that `encoding` can carry."""
-    safe = partial(harmless, encoding=encoding)
     told = [*_alike(report), *_missing(report), *_read(report, export)]
-    return Screen(
-        title=safe(f"audit of run {report.result.run_id}"),
-        state=report.verdict.state,
-        answer=tuple(map(safe, sentences(report))),
-        line=tuple(map(safe, line(report))),
-        tables=(_counts(report.consumers[0].counts),),
-        facts=tuple((label, safe(text)) for label, text in told),
+    return safe(
+        Screen(
+            title=f"audit of run {report.result.run_id}",
+            state=report.verdict.state,
+            answer=tuple(sentences(report)),
+            line=tuple(line(report)),
+            parts=(_counts(report.consumers[0].counts), tuple(told)),
+        ),
+        encoding,
     )
 
 

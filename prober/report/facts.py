@@ -120,7 +120,11 @@ def _aside(aside: Aside) -> str:
 
 
 def _gaps(consumer: Consumer) -> str:
-    sizes = consumer.gap_sizes
+    return gaps_text(consumer.gap_sizes)
+
+
+def gaps_text(sizes: Sequence[GapSize]) -> str:
+    """Return the largest gaps, and how many smaller ones there were."""
     told = [_gap(each) for each in sizes[:_MOST_GAPS]]
     rest = sum(each.times for each in sizes[_MOST_GAPS:])
     return "; ".join([*told, f"{rest:,} smaller"] if rest else told)
@@ -184,13 +188,13 @@ def _platform(report: Report) -> Iterable[Fact]:
         return
     moved = [each for each in found.counters if each.increase or each.silent]
     still = [_called(each) for each in found.counters if each not in moved]
-    texts = [_counter(each) for each in moved]
+    texts = [counter_text(each) for each in moved]
     texts += [f"no rise of {', '.join(still)}"] if still else []
     for place, text in enumerate([*texts, found.evidence]):
         yield "" if place else "platform", text
 
 
-def _counter(counter: PlatformCounter) -> str:
+def counter_text(counter: PlatformCounter) -> str:
     """Return `router egress drops rose by 30 from 08:00:01 to 08:00:16 at 1 of 8`."""
     rose = f"rose by {counter.increase:,}" if counter.increase else "did not rise"
     told = f"{_called(counter)} {rose}"

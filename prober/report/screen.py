@@ -1,12 +1,17 @@
 """What one screen says, in its order, in strings that are harmless to show."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeAlias
 
 from prober.report.answer import line, sentences
 from prober.report.facts import Fact, Table, facts, tables
 from prober.report.model import Report
 from prober.report.words import harmless
+
+Part: TypeAlias = Table | tuple[Fact, ...]
+"""A table, or labelled lines that wrap."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,21 +25,38 @@ class Screen:
     """Sentences; each opens with what it comes to, in capitals."""
     line: tuple[str, ...]
     """The parts of the result in one line; none when nothing counts."""
-    tables: tuple[Table, ...]
-    facts: tuple[Fact, ...]
+    parts: tuple[Part, ...]
+    """What stands behind it, in its order."""
 
 
 def screen(report: Report, encoding: str = "utf-8") -> Screen:
-    """Put a report into words that `encoding` can carry."""
-    safe = partial(harmless, encoding=encoding)
-    return Screen(
-        title=safe(report.result.environment),
-        state=report.verdict.state,
-        answer=tuple(map(safe, sentences(report))),
-        line=tuple(map(safe, line(report))),
-        tables=tuple(
-            replace(each, rows=tuple(tuple(map(safe, row)) for row in each.rows))
-            for each in tables(report)
+    """Put a run's report into words that `encoding` can carry."""
+    return safe(
+        Screen(
+            title=report.result.environment,
+            state=report.verdict.state,
+            answer=tuple(sentences(report)),
+            line=tuple(line(report)),
+            parts=(*tables(report), tuple(facts(report))),
         ),
-        facts=tuple((label, safe(text)) for label, text in facts(report)),
+        encoding,
     )
+
+
+def safe(told: Screen, encoding: str = "utf-8") -> Screen:
+    """Return the same with every text harmless to show, in that encoding."""
+    clean = partial(harmless, encoding=encoding)
+    return replace(
+        told,
+        title=clean(told.title),
+        answer=tuple(map(clean, told.answer)),
+        line=tuple(map(clean, told.line)),
+        parts=tuple(_safe_part(part, clean) for part in told.parts),
+    )
+
+
+def _safe_part(part: Part, clean: Callable[[str], str]) -> Part:
+    if isinstance(part, Table):
+        rows = tuple(tuple(map(clean, row)) for row in part.rows)
+        return replace(part, rows=rows)
+    return tuple((label, clean(text)) for label, text in part)

@@ -11,8 +11,9 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from prober.report.facts import Fact, Table
-from prober.report.model import Report
-from prober.report.screen import Screen, screen
+from prober.report.formats import Subject
+from prober.report.pages import pages
+from prober.report.screen import Part, Screen, safe
 
 _COLOURS: Mapping[str | None, str] = {
     "met": "green",
@@ -33,9 +34,9 @@ _FRAME = 4
 _SPACE = "  "
 
 
-def render(report: Report, console: Console) -> None:
-    """Write a report to a console, as one screen."""
-    show(screen(report, console.encoding), console)
+def render(subject: Subject, console: Console) -> None:
+    """Write a report to a console, as one screen; of several environments a table."""
+    show(safe(pages(subject)[0], console.encoding), console)
 
 
 def show(told: Screen, console: Console) -> None:
@@ -54,24 +55,32 @@ def plain(told: Screen) -> list[str]:
         [told.title],
         list(told.answer),
         [" | ".join(told.line)],
-        *([row.plain for row in _rows(table, widths)] for table in told.tables),
-        [f"{label:<{widths[0]}}{_SPACE}{text}" for label, text in told.facts],
+        *(_lines(part, widths) for part in told.parts),
     ]
     shown = [block for block in blocks if any(block)]
     return [each for block in shown for each in (*block, "")][:-1]
 
 
+def _lines(part: Part, widths: Sequence[int]) -> list[str]:
+    """Return a table, or facts, as lines in the columns of the screen."""
+    if isinstance(part, Table):
+        return [row.plain for row in _rows(part, widths)]
+    return [f"{label:<{widths[0]}}{_SPACE}{text}" for label, text in part]
+
+
 def _panel(told: Screen, width: int) -> Panel:
     colour, room = _COLOURS[told.state], width - _FRAME
-    widths, tables, facts = _widths(told), told.tables, list(told.facts)
-    if sum(widths) + len(_SPACE) * (len(widths) - 1) > room:
-        facts = [*(fact for table in tables for fact in _flow(table)), *facts]
-        tables = ()
+    widths = _widths(told)
+    wide = sum(widths) + len(_SPACE) * (len(widths) - 1) > room
+    parts = _folded(told.parts) if wide else told.parts
+    label = 0 if wide else widths[0]
     blocks: list[Sequence[Text | Grid]] = [
         _answer(told.answer, colour),
         _wrapped(told.line, room),
-        *(_rows(table, widths) for table in tables),
-        [_grid(facts, widths[0] if tables else 0)],
+        *(
+            _rows(part, widths) if isinstance(part, Table) else [_grid(part, label)]
+            for part in parts
+        ),
     ]
     shown = [part for block in blocks if block for part in (*block, Text())]
     return Panel(
@@ -104,11 +113,21 @@ def _wrapped(parts: Iterable[str], room: int) -> list[Text]:
     return [Text(each, style="bold") for each in lines]
 
 
+def _folded(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """Return parts as one list of facts, for where a table is too wide."""
+    facts: list[Fact] = []
+    for part in parts:
+        facts += _flow(part) if isinstance(part, Table) else part
+    return (tuple(facts),)
+
+
 def _widths(told: Screen) -> list[int]:
     """Return how wide each column is in all tables; labels share the first one."""
-    lines = [row for table in told.tables for row in (table.header, *table.rows)]
+    tables = [part for part in told.parts if isinstance(part, Table)]
+    lines = [row for table in tables for row in (table.header, *table.rows)]
     first, *figures = [*zip_longest(*lines, fillvalue="")] or [()]
-    labels = (label for label, _ in told.facts)
+    facts = (part for part in told.parts if not isinstance(part, Table))
+    labels = (label for part in facts for label, _ in part)
     return [max(map(cell_len, each)) for each in ((*first, *labels), *figures)]
 
 
@@ -139,7 +158,7 @@ def _flow(table: Table) -> list[Fact]:
     told: list[Fact] = []
     for name, *figures in table.rows:
         pairs = zip(figures, names, strict=True)
-        text = ", ".join(f"{figure} {fate}" for figure, fate in pairs)
+        text = ", ".join(f"{each} {fate}".strip() for each, fate in pairs if each)
         where = f"{name}: " if len(table.rows) > 1 else ""
         told.append(("" if told else label, where + text))
     return told

@@ -69,6 +69,24 @@ def tight(ratio: Fraction, digits: int | None = 1) -> str:
     return slo.format_share(ratio, digits).replace(" %", "%")
 
 
+def share_up(ratio: Fraction) -> str:
+    """Return a share that is spent as `22.8%`, rounded up, or how many times over."""
+    if ratio >= _TIMES:
+        return f"{math.ceil(ratio):,} times"
+    return f"{math.ceil(ratio * 1_000) / 10:,.1f}%"
+
+
+_TIMES = 10
+
+
+def span(seconds: float) -> str:
+    """Return a length of time that is set, not measured: `30 d`, `90 min`, `1.5 s`."""
+    sizes = ((86_400, "d"), (3_600, "h"), (60, "min"))
+    whole = (pair for pair in sizes if seconds >= pair[0] and not seconds % pair[0])
+    size, unit = next(whole, (1, "s"))
+    return f"{seconds / size:,.12g} {unit}"
+
+
 def many(count: int, noun: str) -> str:
     """Return `1 cycle`, `2 cycles`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
