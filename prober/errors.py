@@ -6,6 +6,8 @@
     │   ├── ConnectError       4   nobody answers, or the handshake failed
     │   ├── RefusedError       4   the peer answered, and refused
     │   └── NeverPrimed        4   the writer writes, the reader sees nothing
+    ├── StoreError             4   history cannot be opened, read or written
+    │   └── StoreAwayError     4   not now: locked, full, or its server is away
     └── InternalError          4   a fault of ours: please report it
 
 1 is kept for an objective that was violated: no error may look like that.
@@ -41,6 +43,14 @@ class RefusedError(CouldNotProbe):
 
 class NeverPrimed(CouldNotProbe):
     """Messages were written, and not one of them came back to the reader."""
+
+
+class StoreError(ProberError):
+    """History cannot be opened, read or written, and waiting does not help."""
+
+
+class StoreAwayError(StoreError):
+    """History cannot be had now: what waits may be written later."""
 
 
 class InternalError(ProberError):

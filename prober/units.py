@@ -5,6 +5,7 @@ writer writes, its reader reads back to the very same value.
 """
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 
@@ -39,6 +40,11 @@ def write_duration(ns: int) -> str:
         count, ns = divmod(ns, length)
         written += f"{count}{unit}" if count else ""
     return written + (f"{_plain(Decimal(ns).scaleb(-6))}ms" if ns else "") or "0s"
+
+
+def write_time(ns: int) -> str:
+    """Return Unix nanoseconds as `2026-07-01 14:02:11 UTC`, whole seconds."""
+    return f"{datetime.fromtimestamp(ns // NS, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def parse_rate(text: str) -> Fraction | None:

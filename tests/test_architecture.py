@@ -17,6 +17,7 @@ MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages([str(PACKAGE)], "prober.")
     if not module.name.startswith(("prober.rpc", "prober.__main__"))
+    and not module.name.endswith("migrations.env")  # alembic runs it, nobody imports it
 )
 
 

@@ -1,0 +1,291 @@
+"""Between records and rows: histograms and ranges packed, documents as JSON.
+
+Packed is MessagePack, led by the number of its form. What is read back is checked and
+bounded: a row that nobody of us wrote gives one sentence, and nothing worse.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta
+from sqlalchemy import Row
+
+from prober.errors import StoreError
+from prober.histogram import Frozen
+from prober.history import Annotation, CycleRecord, HourRecord, Live, RunRecord
+from prober.records import Counts, PlanFacts, PlatformIncrease, Span, State
+from prober.store.schema import COUNTS, STATES
+
+T = TypeVar("T")
+
+MOST_SPANS = 100_000
+"""Lost ranges that are kept of a cycle, the first ones: the counts tell all of them."""
+_MOST_BYTES = 4 << 20
+_FORM = 1
+_Number = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+_Edges = Annotated[dict[_Number, _Number], Meta(max_length=2_000)]
+
+
+class _Latency(msgspec.Struct, frozen=True, array_like=True):
+    form: int
+    buckets: _Edges
+    max_ns: _Number | None
+    negative: _Number
+
+
+class _Gaps(msgspec.Struct, frozen=True, array_like=True):
+    """Each range as its distance from the end of the one before, and its length."""
+
+    form: int
+    numbers: Annotated[list[_Number], Meta(max_length=2 * MOST_SPANS)]
+
+
+class _Platform(msgspec.Struct, frozen=True, array_like=True):
+    form: int
+    increases: Annotated[list[PlatformIncrease], Meta(max_length=10_000)]
+
+
+_pack = msgspec.msgpack.Encoder().encode
+_read_latency = msgspec.msgpack.Decoder(_Latency).decode
+_read_gaps = msgspec.msgpack.Decoder(_Gaps).decode
+_read_platform = msgspec.msgpack.Decoder(_Platform).decode
+
+
+def pack_latency(latency: Frozen) -> bytes | None:
+    """Return a histogram in packed form; None for an empty one."""
+    if not latency.buckets:
+        return None
+    buckets = dict(latency.buckets)
+    return _pack(_Latency(_FORM, buckets, latency.max_ns, latency.negative))
+
+
+_NO_LATENCY = Frozen(buckets={}, max_ns=None, negative=0)
+
+
+def unpack_latency(packed: bytes | None) -> Frozen:
+    """Return the histogram that was packed; raises ValueError for anything else."""
+    if packed is None:
+        return _NO_LATENCY
+    found = _checked(_read_latency, packed)
+    return Frozen(buckets=found.buckets, max_ns=found.max_ns, negative=found.negative)
+
+
+def pack_gaps(gaps: Sequence[Span]) -> bytes | None:
+    """Return lost ranges, ascending and apart, in packed form; None for none."""
+    if not gaps:
+        return None
+    numbers, end = [], 0
+    for gap in gaps[:MOST_SPANS]:
+        numbers += [gap.first - end, gap.count]
+        end = gap.end
+    return _pack(_Gaps(_FORM, numbers))
+
+
+def unpack_gaps(packed: bytes | None) -> tuple[Span, ...]:
+    """Return the ranges that were packed; raises ValueError for anything else."""
+    if packed is None:
+        return ()
+    numbers = _checked(_read_gaps, packed).numbers
+    spans, end = [], 0
+    for distance, count in zip(numbers[::2], numbers[1::2], strict=True):
+        spans.append(Span(first=end + distance, count=count))
+        end += distance + count
+    return tuple(spans)
+
+
+def pack_platform(increases: Sequence[PlatformIncrease]) -> bytes | None:
+    """Return what counters grew by in packed form; None for nothing."""
+    return _pack(_Platform(_FORM, list(increases))) if increases else None
+
+
+def unpack_platform(packed: bytes | None) -> tuple[PlatformIncrease, ...]:
+    """Return the increases that were packed; raises ValueError for anything else."""
+    return () if packed is None else tuple(_checked(_read_platform, packed).increases)
+
+
+_Packed = TypeVar("_Packed", _Latency, _Gaps, _Platform)
+
+
+def _checked(decode: Callable[[bytes], _Packed], packed: bytes) -> _Packed:
+    if not isinstance(packed, bytes) or len(packed) > _MOST_BYTES:
+        raise ValueError("not packed, or too large")
+    found = decode(packed)
+    if found.form != _FORM:
+        raise ValueError(f"packed in form {found.form}, known is {_FORM}")
+    return found
+
+
+def document(value: object) -> str:
+    """Return a record as JSON."""
+    return msgspec.json.encode(value).decode()
+
+
+def from_document(text: str, kind: type[T]) -> T:
+    """Return the record that a document holds; raises ValueError for anything else."""
+    if not isinstance(text, str) or len(text) > _MOST_BYTES:
+        raise ValueError("not a document, or too large")
+    return msgspec.json.decode(text, type=kind)
+
+
+def row_of_run(run: RunRecord) -> dict[str, object]:
+    """Return a run as the values of its row."""
+    plain = {
+        name: getattr(run, name)
+        for name in RunRecord.__slots__
+        if name not in ("plan", "written_to", "consumers")
+    }
+    return plain | {
+        "plan": document(run.plan),
+        "written_to": document(run.written_to),
+        "consumers": document(dict(run.consumers)),
+    }
+
+
+def row_of_cycle(cycle: CycleRecord) -> dict[str, object]:
+    """Return a cycle as the values of its row, judged as it was measured."""
+    state = None if cycle.state is None else cycle.state.value
+    return {
+        "environment": cycle.environment,
+        "run_id": cycle.run_id,
+        "number": cycle.index,
+        "consumer": cycle.consumer,
+        "mode": cycle.mode,
+        "scheduled_ns": cycle.scheduled_ns,
+        "first_sent_ns": cycle.first_sent_ns,
+        "last_sent_ns": cycle.last_sent_ns,
+        "final_ns": cycle.final_ns,
+        "planned": cycle.planned,
+        "state": state,
+        "judged": state,
+        "reason": cycle.reason,
+        **{name: getattr(cycle.counts, name) for name in COUNTS},
+        "latency": pack_latency(cycle.latency),
+        "gaps": pack_gaps(cycle.gaps),
+        "platform": pack_platform(cycle.platform),
+    }
+
+
+def row_of_hour(hour: HourRecord) -> dict[str, object]:
+    """Return an hour as the values of its row."""
+    return {
+        "environment": hour.environment,
+        "consumer": hour.consumer,
+        "start_ns": hour.start_ns,
+        **{f"in_{state.value}": many for state, many in hour.states.items()},
+        **{name: getattr(hour.counts, name) for name in COUNTS},
+        "unseen": hour.unseen,
+        "unsure": hour.unsure,
+        "uncounted": hour.uncounted,
+        "planned": hour.planned,
+        "lossy_cycles": hour.lossy_cycles,
+        "largest_loss": hour.largest_loss,
+        "latency": pack_latency(hour.latency),
+    }
+
+
+def reading(make: Callable[[Row[Any]], T], what: str) -> Callable[[Row[Any]], T]:
+    """Return the same that raises StoreError, with what it was, for a hostile row."""
+
+    def read(row: Row[Any]) -> T:
+        try:
+            return make(row)
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
+            words = str(error).splitlines()[0][:200] if str(error) else "not readable"
+            raise StoreError(
+                f"history holds {what} that prober did not write: {words}"
+            ) from None
+
+    return read
+
+
+def _run(row: Row[Any]) -> RunRecord:
+    get = row._mapping  # noqa: SLF001 - SQLAlchemy's public way to the names
+    values = {name: get[name] for name in RunRecord.__slots__}
+    values["plan"] = from_document(values["plan"], PlanFacts)
+    values["written_to"] = from_document(values["written_to"], tuple[str, ...])
+    values["consumers"] = from_document(values["consumers"], dict[str, str])
+    return msgspec.convert(values, RunRecord)
+
+
+def _cycle(row: Row[Any]) -> CycleRecord:
+    get = row._mapping  # noqa: SLF001
+    state = get["state"]
+    return CycleRecord(
+        environment=_word(get["environment"]),
+        mode=_mode(get["mode"]),
+        run_id=_word(get["run_id"]),
+        index=_whole(get["number"]),
+        consumer=_word(get["consumer"]),
+        scheduled_ns=_whole(get["scheduled_ns"]),
+        first_sent_ns=_maybe(get["first_sent_ns"]),
+        last_sent_ns=_maybe(get["last_sent_ns"]),
+        final_ns=_maybe(get["final_ns"]),
+        planned=_whole(get["planned"]),
+        state=None if state is None else State(state),
+        reason=_word(get["reason"]),
+        counts=_counts(get),
+        latency=unpack_latency(get["latency"]),
+        gaps=unpack_gaps(get["gaps"]),
+        platform=unpack_platform(get["platform"]),
+    )
+
+
+def _hour(row: Row[Any]) -> HourRecord:
+    get = row._mapping  # noqa: SLF001
+    return HourRecord(
+        environment=_word(get["environment"]),
+        consumer=_word(get["consumer"]),
+        start_ns=_whole(get["start_ns"]),
+        states={State(name): _whole(get[f"in_{name}"]) for name in STATES},
+        counts=_counts(get),
+        unseen=_whole(get["unseen"]),
+        unsure=_whole(get["unsure"]),
+        uncounted=_whole(get["uncounted"]),
+        planned=_whole(get["planned"]),
+        lossy_cycles=_whole(get["lossy_cycles"]),
+        largest_loss=_whole(get["largest_loss"]),
+        latency=unpack_latency(get["latency"]),
+    )
+
+
+def _annotation(row: Row[Any]) -> Annotation:
+    get = row._mapping  # noqa: SLF001
+    return msgspec.convert({n: get[n] for n in Annotation.__slots__}, Annotation)
+
+
+def _live(row: Row[Any]) -> Live:
+    return from_document(row.document, Live)
+
+
+def _counts(get: Mapping[Any, Any]) -> Counts:
+    return Counts(**{name: _whole(get[name]) for name in COUNTS})
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r:.40} where a count or a time belongs")
+    return value
+
+
+def _maybe(value: object) -> int | None:
+    return None if value is None else _whole(value)
+
+
+def _word(value: object) -> str:
+    if type(value) is not str:
+        raise ValueError(f"{value!r:.40} where a text belongs")
+    return value
+
+
+def _mode(value: object) -> Any:  # noqa: ANN401 - one of two words
+    if value not in ("ad_hoc", "continuous"):
+        raise ValueError(f"{value!r:.40} where a mode belongs")
+    return value
+
+
+run_of = reading(_run, "a run")
+cycle_of = reading(_cycle, "a cycle")
+hour_of = reading(_hour, "an hour")
+annotation_of = reading(_annotation, "an annotation")
+live_of = reading(_live, "a daemon's word")
