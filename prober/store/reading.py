@@ -1,10 +1,12 @@
 """What the store reads: lists of what was written, the newest first or as asked."""
 
+import contextlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Select, func, select
 
+from prober.errors import StoreError
 from prober.history import Annotation, CycleRecord, Live, Mode, RunRecord, adjudicated
 from prober.store.codecs import (
     annotation_of,
@@ -152,11 +154,18 @@ def find_annotations(
 def live_words(
     connection: Connection, names: Iterable[str] | None = None
 ) -> list[Live]:
-    """Return what daemons said last, by environment and daemon."""
+    """Return what daemons said last, by environment and daemon.
+
+    Several versions may share a history: what cannot be read of another is left out.
+    """
     asked = select(live).order_by(live.c.environment, live.c.daemon)
     if names is not None:
         asked = asked.where(live.c.environment.in_(list(names)))
-    return [live_of(row) for row in connection.execute(asked)]
+    found = []
+    for row in connection.execute(asked):
+        with contextlib.suppress(StoreError):
+            found.append(live_of(row))
+    return found
 
 
 def kept_texts(connection: Connection, prefix: str) -> dict[str, str]:

@@ -173,6 +173,7 @@ def _live(**changes: object) -> Live:
         blind=False,
         lag_seconds=0.5,
         under_way=7,
+        due=3,
         overdue=0,
         last_arrival_ns=START_NS,
     )
@@ -185,6 +186,9 @@ def _live(**changes: object) -> Live:
         "why_not": "",
         "ours": False,
         "every_ns": 60,
+        "last_cycle_ns": START_NS,
+        "retries": 0,
+        "ended": False,
         "consumers": (consumer,),
         "health": {"loop_lag_max_seconds": 0.01},
         "own_rate": 5.0,
@@ -204,6 +208,22 @@ def test_the_last_word_of_each_daemon_is_known(where: str) -> None:
 
         assert [later, neighbour] == store.live()
         assert [neighbour] == store.live(["staging"])
+
+
+def test_words_of_another_version_are_left_out(where: str) -> None:
+    """A daemon whose words we do not know keeps nobody from reading the others'."""
+    with open_store(where) as store:
+        store.put_live(_live())
+        store.put_live(_live(daemon="elsewhere:1"))
+    engine = engine_for(place(where))
+    with transaction(engine, writes=True) as connection:
+        connection.execute(
+            text("UPDATE live SET document = '{}' WHERE daemon = 'elsewhere:1'")
+        )
+    engine.dispose()
+
+    with open_store(where) as store:
+        assert [_live()] == store.live()
 
 
 def test_records_are_kept_by_key(where: str) -> None:
