@@ -9,6 +9,7 @@ transaction; windows are read from whole hours and, at their ends, from cycles.
 
 from prober.store.places import default_path, exists
 from prober.store.reading import Known
+from prober.store.spool import Spool, Waiting
 from prober.store.store import Store, open_store
 
-__all__ = ["Known", "Store", "default_path", "exists", "open_store"]
+__all__ = ["Known", "Spool", "Store", "Waiting", "default_path", "exists", "open_store"]
