@@ -9,7 +9,7 @@ hold is never shown; the file's own text is.
 import difflib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ class Config:
     environments: Mapping[str, Environment]
     effective: Mapping[str, Any]
     """The same as plain data, as the file could say it; secrets by their references."""
+    store: str | None = field(default=None, repr=False)
+    """Where history is kept, if the file says so: a path, or a URL with a password."""
 
     def environment(self, name: str) -> Environment:
         """Return one environment; raises UsageError for an unknown name."""
@@ -95,6 +97,7 @@ def load(
         path=file,
         environments=checked.environments,
         effective=_effective(root, checked, folder),
+        store=None if checked.store is None else str(checked.store),
     )
 
 
@@ -116,7 +119,7 @@ def _effective(root: tree.Branch, checked: File, folder: Path) -> dict[str, Any]
         if not environment["consumers"]:
             del environment["consumers"]  # the bundled stack brings its own
     for path, leaf in tree.leaves(root):
-        if isinstance(leaf.value, tree.Resolved) and path[0] == "environments":
+        if isinstance(leaf.value, tree.Resolved) and path[0] != "defaults":
             here: Any = data
             for key in path[:-1]:
                 here = here[key]
@@ -126,7 +129,10 @@ def _effective(root: tree.Branch, checked: File, folder: Path) -> dict[str, Any]
 
 def _as_written(leaf: tree.Leaf, name: str, folder: Path) -> str:
     """Return a text with its variables; a file's path does not depend on ours."""
-    if name.endswith("_file") and not Path(str(leaf.value)).expanduser().is_absolute():
+    is_file = name.endswith("_file") or (
+        name == "store" and "://" not in str(leaf.value)
+    )
+    if is_file and not Path(str(leaf.value)).expanduser().is_absolute():
         return f"{variables.escape(str(folder))}/{leaf.written}"
     return leaf.written
 

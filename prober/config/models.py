@@ -428,6 +428,12 @@ class File(Section):
     environments: Mapping[scalars.Name, Environment] = Field(
         min_length=1, description="what is probed, by names of your choice"
     )
+    store: scalars.Store | None = Field(
+        default=None,
+        repr=False,
+        description="where history is kept: a file, or a database that several share; "
+        "else in the user's data directory",
+    )
 
 
 DEPLOYED: Mapping[str, Any] = {"limits": {}}

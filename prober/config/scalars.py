@@ -183,6 +183,22 @@ _GIVEN_USER = re.compile(r"//[^:@/]*:\$\{\w+\}@", re.ASCII)
 """A user whose password comes from the environment."""
 
 
+_STORES = ("sqlite", "postgresql", "postgres")
+
+
+def _store(value: object) -> Path | str | None:
+    """Return the URL of a history, or the path of its file."""
+    if not isinstance(value, str) or "://" not in value:
+        return _path(value)
+    written = value.written if isinstance(value, Resolved) else value
+    try:
+        open_password = urlsplit(_GIVEN_USER.sub("//", written)).password
+        known = urlsplit(value).scheme in _STORES
+    except ValueError:
+        return None
+    return None if open_password or not known else str(value)
+
+
 def _split(value: object) -> SplitResult | None:
     """Return the parts of a URL that has a host, and a port that can be."""
     if not isinstance(value, str) or not value.isprintable() or " " in value:
@@ -325,6 +341,16 @@ SourceId = Annotated[
         read=_matching("[!-~]{1,200}"),
         expected="a source_id of printable ASCII without spaces",
         schema=_TEXT,
+    ),
+]
+Store = Annotated[
+    Path | str,
+    Scalar(
+        read=_store,
+        expected="the path of a file, sqlite:///PATH or "
+        "postgresql://USER@HOST/DATABASE; a password as ${NAME}",
+        schema=_TEXT,
+        show=lambda store: escape(str(store)),
     ),
 ]
 Target = Annotated[

@@ -339,6 +339,34 @@ def test_proxy_may_have_a_password_from_the_environment(file: Path) -> None:
     assert "pw-of-the-proxy" not in config.show() + repr(config)
 
 
+@pytest.mark.parametrize(
+    ("written", "store", "shown"),
+    [
+        ("history.sqlite", "{folder}/history.sqlite", "{folder}/history.sqlite"),
+        ("/var/h.sqlite", "/var/h.sqlite", "/var/h.sqlite"),
+        (
+            "sqlite:////var/h.sqlite",
+            "sqlite:////var/h.sqlite",
+            "sqlite:////var/h.sqlite",
+        ),
+        ("postgresql://a:${PW}@db/p", "postgresql://a:s3cret@db/p", "//a:${PW}@db/p"),
+        ("${URL}", "postgresql://a:s3cret@db/p", "store: ${URL}"),
+        ("${PW}/h.sqlite", "{folder}/s3cret/h.sqlite", "{folder}/${PW}/h.sqlite"),
+    ],
+)
+def test_where_history_is_kept(
+    file: Path, written: str, store: str, shown: str
+) -> None:
+    """A path begins where the file lies; a password is one of the environment's."""
+    text = f"store: {written}\nenvironments: {{lab: {{reference: {{}}}}}}\n"
+    config = loaded(file, text, PW="s3cret", URL="postgresql://a:s3cret@db/p")
+
+    folder = str(file.parent)
+    assert store.replace("{folder}", folder) == config.store
+    assert shown.replace("{folder}", folder) in config.show()
+    assert "s3cret" not in config.show() + repr(config)
+
+
 def test_unknown_environment_names_the_nearest(file: Path) -> None:
     """Who misspells an environment is told which one it may have been."""
     config = loaded(file, PRODUCT, UAA_SECRET=SECRET)
