@@ -1,8 +1,9 @@
 """A latency histogram that merges: log-linear buckets, exact counts, bounded error."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
@@ -11,10 +12,11 @@ from numpy.typing import NDArray
 _LINEAR_BITS = 5
 """Each power of two is cut into 2**5 buckets: an edge is at most 1/32 above a value."""
 _EXPONENTS = 64 - _LINEAR_BITS
-_BUCKETS = (_EXPONENTS + 1) << _LINEAR_BITS
+BUCKETS = (_EXPONENTS + 1) << _LINEAR_BITS
+"""How many buckets there can be."""
 
 
-def _bucket_of(values: NDArray[np.int64]) -> NDArray[np.int64]:
+def buckets_of(values: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the bucket of each value, for values in nanoseconds from 0 on.
 
     Values below 32 have a bucket each. From there on the leading one bit names the
@@ -40,20 +42,20 @@ class Histogram:
     """Counts of latencies in nanoseconds; quantiles are at most 3.2 % too high.
 
     Negative latencies (a clock that differs between two machines) count as 0 and are
-    told by `negative`.
+    told by `negative`. Only buckets in use take memory: many can be kept, one a cycle.
     """
 
     __slots__ = ("_counts", "max_ns", "negative")
 
     def __init__(self) -> None:
-        self._counts = np.zeros(_BUCKETS, dtype=np.int64)
+        self._counts: dict[int, int] = {}
         self.max_ns: int | None = None
         self.negative = 0
 
     @property
     def count(self) -> int:
         """How many latencies were added."""
-        return int(self._counts.sum())
+        return sum(self._counts.values())
 
     def add(self, latencies_ns: Sequence[int] | NDArray[np.int64]) -> None:
         """Count latencies, in nanoseconds."""
@@ -62,12 +64,21 @@ class Histogram:
             return
         self.negative += int((values < 0).sum())
         values = np.maximum(values, 0)
-        self._counts += np.bincount(_bucket_of(values), minlength=_BUCKETS)
+        found, counts = np.unique(buckets_of(values), return_counts=True)
+        for bucket, count in zip(found.tolist(), counts.tolist(), strict=True):
+            self.book(bucket, count, 0)
         self.max_ns = max(int(values.max()), self.max_ns or 0)
+
+    def book(self, bucket: int, count: int, most_ns: int) -> None:
+        """Count latencies of one bucket, of which `most_ns` is the greatest."""
+        self._counts[bucket] = self._counts.get(bucket, 0) + count
+        if self.max_ns is None or most_ns > self.max_ns:
+            self.max_ns = most_ns
 
     def merge(self, other: "Histogram") -> None:
         """Count what the other one counted, too."""
-        self._counts += other._counts  # noqa: SLF001 - one class
+        for bucket, count in other._counts.items():  # noqa: SLF001 - one class
+            self._counts[bucket] = self._counts.get(bucket, 0) + count
         self.negative += other.negative
         if other.max_ns is not None:
             self.max_ns = max(other.max_ns, self.max_ns or 0)
@@ -82,16 +93,17 @@ class Histogram:
             raise ValueError(f"a quantile lies in (0, 1], not {q}")
         if self.max_ns is None:
             return None
-        running = np.cumsum(self._counts)
         # By the decimals as written: in floats 7 % of 100 would be the eighth.
-        rank = math.ceil(Fraction(str(q)) * int(running[-1]))
-        bucket = int(np.searchsorted(running, rank))
+        rank = math.ceil(Fraction(str(q)) * self.count)
+        buckets = sorted(self._counts)
+        running = itertools.accumulate(self._counts[each] for each in buckets)
+        reached = zip(buckets, running, strict=True)
+        bucket = next(each for each, count in reached if count >= rank)
         return min(_upper_edge(bucket), self.max_ns)
 
     def buckets(self) -> dict[int, int]:
         """Return the count of each bucket in use, by its upper edge in nanoseconds."""
-        used = np.flatnonzero(self._counts)
-        return {_upper_edge(int(b)): int(self._counts[b]) for b in used}
+        return {_upper_edge(each): self._counts[each] for each in sorted(self._counts)}
 
     def freeze(self) -> "Frozen":
         """Return the same as a plain value, for storing and sending."""
@@ -104,7 +116,7 @@ class Histogram:
         """Return a histogram equal to the one that was frozen."""
         histogram = cls()
         for edge, count in frozen.buckets.items():
-            histogram._counts[_bucket_of(np.array([edge]))[0]] = count
+            histogram._counts[int(buckets_of(np.array([edge]))[0])] = count
         histogram.max_ns, histogram.negative = frozen.max_ns, frozen.negative
         return histogram
 
@@ -119,6 +131,6 @@ class Histogram:
 class Frozen:
     """A histogram at rest: counts by upper edge, in nanoseconds."""
 
-    buckets: Mapping[int, int]
-    max_ns: int | None
-    negative: int
+    buckets: Mapping[int, int] = field(default_factory=dict)
+    max_ns: int | None = None
+    negative: int = 0

@@ -28,7 +28,6 @@ MAX_MESSAGES = 10**11
 MAX_CYCLES = 10**8 - 1
 """A stamp has eight digits for the cycle, and the last number is no message's."""
 _MASK = (1 << 64) - 1
-_PART = 1 << 20
 _Sequence = TypeVar("_Sequence", int, NDArray[np.uint64])
 
 
@@ -119,23 +118,14 @@ class Plan:
             return self.kinds[0]
         return self.kinds[self._lot(sequence, salt=1) % len(self.kinds)]
 
-    def carried_by(self, kinds: Collection[Kind]) -> NDArray[np.bool_]:
-        """Tell, for each message, whether its kind is one of some."""
+    def carried_by(self, kinds: Collection[Kind], span: Span) -> NDArray[np.bool_]:
+        """Tell, for each message of a span, whether its kind is one of some."""
         carried = np.array([kind in kinds for kind in self.kinds])
-        if carried.all():
-            return np.ones(self.messages, dtype=np.bool_)
-        return np.concatenate(
-            [
-                carried[self._lot(part, salt=1) % np.uint64(len(self.kinds))]
-                for part in self._sequences()
-            ]
-        )
-
-    def _sequences(self) -> Iterator[NDArray[np.uint64]]:
-        """Yield the sequence numbers in parts, which are all that is held of them."""
-        for first in range(0, self.messages, _PART):
-            count = min(_PART, self.messages - first)
-            yield _numbers(Span(first=first, count=count))
+        if len(self.kinds) == 1:
+            return np.full(span.count, carried[0])
+        lots = self._lot(_numbers(span), salt=1) % np.uint64(len(self.kinds))
+        mine: NDArray[np.bool_] = carried[lots]
+        return mine
 
     def size_of(self, sequence: int) -> int:
         """Return how many bytes the payload of a message has."""

@@ -5,10 +5,11 @@ Times are Unix nanoseconds, sequence numbers count a run's messages from 0.
 
 import dataclasses
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 
-from prober.histogram import Histogram
+from prober.histogram import Frozen, Histogram
 
 
 class Kind(enum.Enum):
@@ -149,14 +150,23 @@ class Counts:
 
     def __add__(self, other: "Counts") -> "Counts":
         """Return the counts of both together."""
-        names = (each.name for each in dataclasses.fields(self))
-        return Counts(**{n: getattr(self, n) + getattr(other, n) for n in names})
+        return Counts.total((self, other))
+
+    @classmethod
+    def total(cls, counts: Iterable["Counts"]) -> "Counts":
+        """Return the counts of all together."""
+        columns = zip(*map(_EACH, counts), strict=True)
+        return cls(**dict(zip(_NAMES, map(sum, columns), strict=False)))
 
     def balanced(self) -> bool:
         """Tell whether both sums of the class hold."""
         handed = self.rejected + self.ambiguous + self.not_expected + self.accepted
         fates = self.on_time + self.late + self.corrupt + self.lost
         return self.attempted == handed and self.accepted == fates
+
+
+_NAMES = tuple(each.name for each in dataclasses.fields(Counts))
+_EACH = attrgetter(*_NAMES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +183,12 @@ class CycleResult:
     """A short phrase, empty for PASS: `consumer disconnected`, `loop lag 2.3 s`."""
     counts: Counts
     gaps: tuple[Span, ...] = ()
+    latency: Frozen = field(default_factory=Frozen)
+    """Send to receive, of intact first arrivals before it was closed."""
+
+    def with_stragglers(self, counts: Counts) -> "CycleResult":
+        """Return the same, with what came when it had ended counted beside."""
+        return dataclasses.replace(self, counts=self.counts + counts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +206,7 @@ class ConsumerResult:
     gaps: tuple[Span, ...]
     """Lost sequence numbers of the cycles that count, merged over cycles, in order."""
     cycles: tuple[CycleResult, ...]
+    """All of them; none if they were told one by one, and only sums are kept."""
 
     def states(self) -> dict[State, int]:
         """Return how many cycles ended in each state, all six of them named."""

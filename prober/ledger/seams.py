@@ -14,6 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from prober.ledger.tally import first_of_each
+from prober.ledger.window import Window
+from prober.records import Span
+
 Mask = NDArray[np.bool_]
 Sequences = NDArray[np.int64]
 
@@ -23,54 +27,68 @@ it to be attached: several of the batches in which agents spread them over route
 _OLDER, _NEWER = 1, 2
 
 
+KEPT = 1 << 20
+"""Messages of closed cycles, of which it is still known over what they came. What comes
+twice and later still is taken for a duplicate."""
+
+
 @dataclass(slots=True)
 class _Seam:
     """Two connections since they overlap; `seen` tells over which a message came."""
 
     older: int
     newer: int
-    seen: NDArray[np.uint8]
-    low: int
+    seen: Window
+    low: int = -1
     """The lowest sequence number that came over the newer one."""
     high: int = -1
 
     def book(self, epoch: int, sequences: Sequences) -> Mask:
         """Take in arrivals over either, and mark the copies."""
         mine = _OLDER if epoch == self.older else _NEWER
+        marked = np.zeros(len(sequences), dtype=np.bool_)
+        kept = sequences >= self.seen.first
+        sequences = sequences[kept]
+        if not sequences.size:
+            return marked
+        low, high = int(sequences.min()), int(sequences.max())
+        self.seen.reach(high + 1)
         if mine == _NEWER:
-            self.low = min(self.low, int(sequences.min()))
-            self.high = max(self.high, int(sequences.max()))
-        first = np.zeros(len(sequences), dtype=np.bool_)
-        first[np.unique(sequences, return_index=True)[1]] = True
-        before = self.seen[sequences]
-        self.seen[sequences] = before | mine
-        marked: Mask = first & (before == _OLDER + _NEWER - mine)
+            self.low = low if self.low < 0 else min(self.low, low)
+            self.high = max(self.high, high)
+        at = sequences - self.seen.first
+        before = self.seen.values[at]
+        self.seen.values[at] = before | mine
+        copies = before == _OLDER + _NEWER - mine
+        if copies.any():
+            copies &= first_of_each(sequences)
+        marked[kept] = copies
         return marked
 
     def proves(self) -> bool:
         """Tell whether the newer one brought all that the older did, and enough."""
-        window = self.seen[self.low : self.high + 1]
+        first = max(self.low, self.seen.first)
+        window = self.seen.of(Span(first=first, count=max(0, self.high + 1 - first)))
         both = np.flatnonzero(window == _OLDER + _NEWER)
         return both.size >= PROOF and not np.any(window[both[0] : both[-1]] == _OLDER)
 
 
 class Seams:
-    """The seams of one consumer, each with one byte a message while it lasts."""
+    """The seams of one consumer, each with one byte an open message while it lasts."""
 
-    def __init__(self, messages: int) -> None:
-        self._messages = messages
+    def __init__(self) -> None:
+        self._first = 0
         self._open: set[int] = set()
         self._seams: list[_Seam] = []
 
     def open(self, epoch: int) -> None:
         """Note that a connection is asked for; it overlaps with all that are open."""
         if epoch not in self._open:
-            self._seams += [self._between(older, epoch) for older in self._open]
+            self._seams += [
+                _Seam(older, epoch, Window(np.uint8, self._first))
+                for older in self._open
+            ]
             self._open.add(epoch)
-
-    def _between(self, older: int, newer: int) -> _Seam:
-        seen = np.zeros(self._messages, dtype=np.uint8)
-        return _Seam(older, newer, seen, low=self._messages)
 
     def close(self, epoch: int) -> None:
         """Note that a connection is gone.
@@ -84,13 +102,22 @@ class Seams:
             if seam.newer in self._open or (seam.older in self._open and seam.high >= 0)
         ]
 
-    def copies(self, epoch: int, sequences: Sequences) -> Mask:
-        """Book arrivals over a connection, in their order, and mark the copies."""
-        copies = np.zeros(len(sequences), dtype=np.bool_)
-        if sequences.size:
-            for seam in self._seams:
-                if epoch in (seam.older, seam.newer):
-                    copies |= seam.book(epoch, sequences)
+    def release(self, end: int) -> None:
+        """Note that all cycles before a message are closed."""
+        self._first = max(0, end - KEPT)
+        for seam in self._seams:
+            seam.seen.release(self._first)
+
+    def copies(self, epoch: int, sequences: Sequences) -> Mask | None:
+        """Book arrivals over a connection, in their order, and mark the copies.
+
+        None if the connection shares nothing with another, as most do.
+        """
+        copies = None
+        for seam in self._seams:
+            if epoch in (seam.older, seam.newer):
+                found = seam.book(epoch, sequences)
+                copies = found if copies is None else copies | found
         return copies
 
     def proven(self, epoch: int) -> bool:

@@ -16,9 +16,10 @@ from prober.ingress.envelopes import Encoder
 from prober.ledger import Ledger
 from prober.plan import Plan
 from prober.probe.blindness import Blindness
+from prober.probe.closing import Closing
 from prober.probe.consumer import Consumer, OpenReader
 from prober.probe.groups import Group, grouped
-from prober.probe.health import LAG_LIMIT_SECONDS, Health
+from prober.probe.health import Health
 from prober.probe.job import Controls, Job, Phase, Progress, unprobed
 from prober.probe.platform import PlatformWatch
 from prober.probe.primers import PRIMER_SECONDS, Primers
@@ -59,7 +60,12 @@ class _Probe:
             name: [kind for kind in Kind if consumer.reader.expects(kind)]
             for name, consumer in self.consumers.items()
         }
-        self.ledger = Ledger(job.plan, job.deadlines, carried)
+        self.ledger = Ledger(
+            job.plan, job.deadlines, carried, keep_cycles=job.keep_cycles
+        )
+        self._closing = Closing(
+            self.ledger, job.plan, self.consumers.values(), clock, controls.on_cycle
+        )
         self.health = Health(clock, self.ledger)
         self._primers = Primers(self._encoder, clock)
         self._blindness = [
@@ -93,7 +99,7 @@ class _Probe:
                 self.ledger.leave(name, self.started_ns, "not yet subscribed")
                 background.append(tasks.create_task(self._listen(name, consumer)))
             await self._prime(writer)
-            background.append(tasks.create_task(self._follow_cycles()))
+            background.append(tasks.create_task(self._closing.watch()))
             background.append(tasks.create_task(self._prime_again(writer)))
             background.extend(
                 tasks.create_task(each.watch(writer)) for each in self._blindness
@@ -160,8 +166,11 @@ class _Probe:
             await self._until(start_ns + send.due_ns)
             if self._stop.is_set() or self._ends_before(send.cycle, start_ns):
                 return
-            self._cycles_begun = send.cycle + 1
             now_ns = self._clock.now_ns()
+            if send.cycle >= self._cycles_begun:
+                self._cycles_begun = send.cycle + 1
+                span = self._job.plan.span_of(send.cycle)
+                self._controls.on_open(send.cycle, span, now_ns)
             self.ledger.attempt(send.span, send.cycle, now_ns)
             self._sends = [*self._sends[:1], now_ns]
             self._last_count = send.span.count
@@ -216,18 +225,6 @@ class _Probe:
 
     # Beside the phases.
 
-    async def _follow_cycles(self) -> None:
-        """Tell of cycles as they become final.
-
-        Not before what had arrived by then has been booked, however far behind we are
-        allowed to be.
-        """
-        margin_ns = round(LAG_LIMIT_SECONDS * NS)
-        for cycle in range(self._job.plan.cycles):
-            while not self.ledger.final(cycle, self._clock.now_ns() - margin_ns):
-                await self._clock.sleep(POLL_SECONDS)
-            self._controls.on_cycle(self.ledger.judge(cycle, self._clock.now_ns()))
-
     async def _listen(self, name: str, consumer: Consumer) -> None:
         """Book what a reader hands over, in its order.
 
@@ -235,14 +232,19 @@ class _Probe:
         """
         while True:
             began_ns = self._clock.now_ns()
+            consumer.unbooked_ns = None
             items = await consumer.reader.receive()
+            taken_ns = self._clock.now_ns()
             # When a connection becomes attached, is told by single arrivals.
             for item in grouped(items, lambda: consumer.settled):
                 if isinstance(item, Group):
+                    consumer.unbooked_ns = item.members[0].at_ns
                     self._book(name, consumer, item)
                     await asyncio.sleep(0)
                 else:
+                    consumer.unbooked_ns = item.at_ns
                     self._note(name, consumer, item)
+            consumer.unbooked_ns = taken_ns
             took = (self._clock.now_ns() - began_ns) / NS
             await self._clock.sleep(GATHER_SECONDS - took)
 
@@ -301,14 +303,18 @@ class _Probe:
 
     def _progress(self) -> Progress:
         draining = self._phase is Phase.DRAINING
+        now_ns = self._clock.now_ns()
         return Progress(
             phase=self._phase,
             planned=self._job.plan.messages,
             sent=self.ledger.attempted,
             received={name: self.ledger.received(name) for name in self.consumers},
+            overdue={
+                name: self.ledger.overdue(name, now_ns) for name in self.consumers
+            },
             lag_seconds={name: each.lag for name, each in self.consumers.items()},
             rate=self._achieved(),
-            seconds=(self._clock.now_ns() - self.started_ns) / NS,
+            seconds=(now_ns - self.started_ns) / NS,
             seconds_left=self._tail_seconds() if draining else None,
         )
 
@@ -322,6 +328,7 @@ class _Probe:
 
     def result(self, writer: Writers) -> RunResult:
         """Return everything that was measured, judged as of now."""
+        self._closing.end(self._cycles_begun)
         now_ns = self._clock.now_ns()
         achieved = self._achieved()
         transports = {name: c.reader.transport for name, c in self.consumers.items()}

@@ -52,6 +52,8 @@ class Consumer:
     """The words of the last cut, until something arrives again."""
     lag: float = 0.0
     """Seconds between the last arrival and its booking."""
+    unbooked_ns: int | None = None
+    """What came from then on may not be booked; None if nothing waits for it."""
 
     @property
     def primed(self) -> bool:
@@ -76,6 +78,10 @@ class Consumer:
     @property
     def _newest(self) -> int:
         return max(self.connections, default=0)
+
+    def booked_until(self, now_ns: int) -> int:
+        """Return up to when all that had arrived is booked."""
+        return now_ns if self.unbooked_ns is None else self.unbooked_ns
 
     def connect(self, epoch: int, next_primer: int) -> None:
         """Note that a connection is asked for, beside any that is open."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from prober.ledger import Deadlines
 from prober.plan import Plan
 from prober.probe.platform import PlatformSource
-from prober.records import CycleResult, PlanFacts, RunResult
+from prober.records import CycleResult, PlanFacts, RunResult, Span
 
 
 class Phase(enum.Enum):
@@ -31,6 +31,9 @@ class Job:
     max_send_ns: int | None = None
     """Begin no cycle after so long, as if no more had been planned; None: no limit."""
     mode: str = "ad_hoc"
+    keep_cycles: bool = True
+    """Keep the result of each cycle until the end; else they are only told one by one,
+    the run's result has their sums, and a run without an end stays in its memory."""
     alarms: Mapping[bytes, str] = field(default_factory=dict)
     """What readers may bring of our own source that voids the cycles under way: why."""
 
@@ -75,6 +78,8 @@ class Progress:
     planned: int
     sent: int
     received: Mapping[str, int]
+    overdue: Mapping[str, int]
+    """What is late at each consumer just now: sent, and nothing seen of it so far."""
     lag_seconds: Mapping[str, float]
     """How far behind its arrivals each consumer was when it last booked one."""
     rate: float | None
@@ -85,8 +90,12 @@ class Progress:
 
 
 Observer = Callable[[Progress], None]
+OnOpen = Callable[[int, Span, int], None]
+"""Told of each cycle before anything of it is sent: its index, its messages, when."""
 OnCycle = Callable[[Mapping[str, CycleResult]], None]
-"""Told of each cycle, in order, when nothing can change it any more, by consumer."""
+"""Told of each cycle, in order, when nothing can change it any more, by consumer.
+
+Of those that are open when the run ends it is told then, as far as they are known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +107,7 @@ class Controls:
     enough: asyncio.Event = field(default_factory=asyncio.Event)
     """Set it, and the run ends with the cycle that is being sent: whole."""
     observer: Observer = lambda _: None
+    on_open: OnOpen = lambda _index, _span, _at_ns: None
     on_cycle: OnCycle = lambda _: None
     platform: PlatformSource | None = None
     """Where Loggregator's own counters are read beside the run; None for nowhere."""

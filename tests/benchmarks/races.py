@@ -113,7 +113,8 @@ def account(plan: Plan, batches: Sequence[bytes], together: int = MAX_ARRIVALS) 
     arrivals = [Arrival(batches=(b,), at_ns=SENT_NS + NS, epoch=1) for b in batches]
 
     def work() -> None:
-        tally.fates[-MESSAGES:], tally.highest = Fate.UNSEEN, -1  # as before any came
+        tally.fates.values[-MESSAGES:] = Fate.UNSEEN  # as before any came
+        tally.highest = -1
         for first in range(0, len(arrivals), together):
             group = Group(tuple(arrivals[first : first + together]))
             found = scanner.scan(group.raw)

@@ -22,6 +22,10 @@ class Seen:
         self.highest = -1
         self.heard_ns = 0
         self.absences: list[tuple[int, int | None]] = []
+        self.closed: dict[int, Counts] = {}
+        self.gaps: dict[int, set[int]] = {}
+        self.states: dict[int, State] = {}
+        self.cycle_latencies: dict[int, list[int]] = defaultdict(list)
         self.faults: list[Fault] = []
 
 
@@ -33,6 +37,7 @@ class Oracle:
     ) -> None:
         self.plan, self.late_ns, self.lost_ns = plan, late_ns, lost_ns
         self.handed: dict[int, str] = {}
+        self.attempted_ns: dict[int, int] = {}
         self.sent: dict[int, list[int]] = defaultdict(list)
         self.seen = {name: Seen() for name in names}
         self.faults: list[Fault] = []
@@ -40,6 +45,7 @@ class Oracle:
     def attempt(self, span: Span, cycle: int, at_ns: int) -> None:
         for sequence in range(span.first, span.end):
             self.handed[sequence] = "pending"
+            self.attempted_ns[sequence] = at_ns
         self.sent[cycle].append(at_ns)
 
     def hand_over(self, span: Span, handover: Handover) -> None:
@@ -52,7 +58,12 @@ class Oracle:
             seen.unexplained += 1
             return
         seen.arrivals[sequence] += 1
-        if seen.fate.get(sequence) not in INTACT:
+        cycle = self.plan.cycle_of(sequence)
+        assert cycle is not None
+        if cycle in seen.closed:
+            self._straggle(seen, cycle, sequence, at_ns - sent_ns, at_ns)
+        elif seen.fate.get(sequence) not in INTACT:
+            seen.cycle_latencies[cycle].append(at_ns - sent_ns)
             latency = at_ns - sent_ns
             late = "late" if latency > self.late_ns else "on_time"
             lost = latency > self.lost_ns
@@ -69,7 +80,40 @@ class Oracle:
             seen.unexplained += 1
             return
         seen.arrivals[sequence] += 1
-        seen.fate.setdefault(sequence, "corrupt")
+        cycle = self.plan.cycle_of(sequence)
+        assert cycle is not None
+        if cycle in seen.closed:
+            self._straggle(seen, cycle, sequence, None, 0)
+        else:
+            seen.fate.setdefault(sequence, "corrupt")
+
+    def _straggle(
+        self, seen: Seen, cycle: int, sequence: int, latency: int | None, at_ns: int
+    ) -> None:
+        """Count what comes of a closed cycle: behind time if never seen, else again."""
+        first = sequence not in seen.fate
+        if first:
+            seen.fate[sequence] = "straggler"
+        if first and latency is not None:
+            seen.latencies.append(latency)
+            seen.first_ns[sequence] = at_ns
+        more = Counts(after_deadline=1) if first else Counts(duplicates=1)
+        seen.closed[cycle] += more
+
+    def close(self, cycle: int, now_ns: int) -> None:
+        """Keep what a cycle is now: nothing changes it but what is counted beside."""
+        told = {
+            name: (
+                self.counts(name, cycle),
+                self.gaps(name, cycle),
+                self.state(name, cycle, now_ns),
+            )
+            for name in self.seen
+        }
+        for name, (counts, gaps, state) in told.items():
+            seen = self.seen[name]
+            seen.closed[cycle], seen.gaps[cycle] = counts, gaps
+            seen.states[cycle] = state
 
     def leave(self, name: str, at_ns: int) -> None:
         """Begin an absence, with the silence before it."""
@@ -88,6 +132,8 @@ class Oracle:
         """Tell whether a cycle was all sent, no word is owed, and all is in or late."""
         span = self.plan.span_of(cycle)
         numbers = range(span.first, span.end)
+        if any(cycle in seen.closed for seen in self.seen.values()):
+            return True
         if any(number not in self.handed for number in numbers):
             return False
         if any(
@@ -102,12 +148,26 @@ class Oracle:
         )
         return here or now_ns > self.sent[cycle][-1] + self.lost_ns
 
+    def overdue(self, name: str, now_ns: int) -> set[int]:
+        """Return what of open cycles was sent in time for being here, and is not."""
+        seen = self.seen[name]
+        return {
+            sequence
+            for sequence, word in self.handed.items()
+            if word != "rejected"
+            and sequence not in seen.fate
+            and self.plan.cycle_of(sequence) not in seen.closed
+            and self.attempted_ns[sequence] <= now_ns - self.late_ns
+        }
+
     def accepted(self, sequence: int) -> bool:
         anywhere = any(sequence in seen.fate for seen in self.seen.values())
         return anywhere or self.handed.get(sequence) == "accepted"
 
     def gaps(self, name: str, cycle: int) -> set[int]:
         """Return which messages of a cycle were lost."""
+        if cycle in self.seen[name].gaps:
+            return self.seen[name].gaps[cycle]
         span, fate = self.plan.span_of(cycle), self.seen[name].fate
         return {
             sequence
@@ -119,6 +179,8 @@ class Oracle:
     def counts(self, name: str, cycle: int) -> Counts:
         """Return a cycle's counts, each message asked in turn."""
         span, seen = self.plan.span_of(cycle), self.seen[name]
+        if cycle in seen.closed:
+            return seen.closed[cycle]
         told: Counter[str] = Counter()
         for sequence in range(span.first, span.end):
             handed = self.handed.get(sequence)
@@ -139,6 +201,8 @@ class Oracle:
     def state(self, name: str, cycle: int, now_ns: int) -> State:
         """Return how a cycle ended, by the table of the reliability model."""
         counts, seen = self.counts(name, cycle), self.seen[name]
+        if cycle in seen.states:
+            return seen.states[cycle]
         if not counts.attempted:
             return State.MISSED
         span, sent = self.plan.span_of(cycle), self.sent[cycle]

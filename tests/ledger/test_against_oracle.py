@@ -121,6 +121,18 @@ class Both:
         kept = self.oracle.faults if name is None else self.oracle.seen[name].faults
         kept.append(fault)
 
+    def close(self) -> None:
+        """Close what is final, as a run does."""
+        while (cycle := self.ledger.closed) < self.plan.cycles:
+            if not self.ledger.final(cycle, self.now_ns):
+                return
+            self.ledger.close(cycle, self.now_ns)
+            self.oracle.close(cycle, self.now_ns)
+
+    def open(self) -> range:
+        """Return the cycles that are not closed."""
+        return range(self.ledger.closed, self.plan.cycles)
+
     def results(self) -> dict[str, ConsumerResult]:
         transports = dict.fromkeys(NAMES, "rlp")
         results = self.ledger.results(transports, self.now_ns)
@@ -161,7 +173,7 @@ def histories(draw: st.DrawFn, *, signs_often: int = 1) -> Both:
     """Draw a run's whole history, told to both, with more signs or fewer."""
     messages = draw(st.integers(1, 24))
     both = Both.of(plan_of(messages, draw(st.integers(1, min(messages, 4)))))
-    kinds = ["word", "come", "come", "all", *["sign"] * signs_often]
+    kinds = ["word", "come", "come", "all", "close", *["sign"] * signs_often]
     sends = list(both.plan.sends())
     for send in sends[: draw(st.integers(0, 2 * len(sends)))]:
         both.attempt(send.span, send.cycle)
@@ -181,6 +193,8 @@ def steps(kind: str, plan: Plan, last: Span) -> st.SearchStrategy[Step]:
     """Return the steps of a kind, after a span was sent."""
     if kind == "sign":
         return signs()
+    if kind == "close":
+        return st.just(Both.close)
     if kind == "come":
         return arrivals(plan.messages)
     if kind == "word":
@@ -233,7 +247,7 @@ def test_what_is_final_does_not_change(both: Both) -> None:
     """A cycle is told final when all is here or its time is up, and then stays so."""
     plan, ledger = both.plan, both.ledger
     final = [ledger.final(cycle, both.now_ns) for cycle in range(plan.cycles)]
-    before = [ledger.judge(cycle, both.now_ns) for cycle in range(plan.cycles)]
+    before = {cycle: ledger.judge(cycle, both.now_ns) for cycle in both.open()}
 
     assert final == [
         both.oracle.final(cycle, both.now_ns) for cycle in range(plan.cycles)
@@ -242,7 +256,7 @@ def test_what_is_final_does_not_change(both: Both) -> None:
     both.now_ns += 1
     for name in NAMES:
         both.arrive(name, list(range(plan.messages)), [])
-    for cycle in range(plan.cycles):
+    for cycle in both.open():
         for name, told in ledger.judge(cycle, both.now_ns).items():
             was = before[cycle][name].counts
 
@@ -254,7 +268,7 @@ def test_what_is_final_does_not_change(both: Both) -> None:
 def test_judging_one_cycle_is_judging_all(both: Both) -> None:
     """A cycle judged by itself is what it is among all others."""
     for name, result in both.results().items():
-        for cycle in range(both.plan.cycles):
+        for cycle in both.open():
             assert result.cycles[cycle] == both.ledger.judge(cycle, both.now_ns)[name]
 
 
@@ -322,14 +336,81 @@ def test_latencies_are_those_of_first_intact_arrivals(both: Both) -> None:
 def test_what_is_told_on_the_way(both: Both) -> None:
     """Attempted, pending and complete say at any time what the oracle would."""
     handed = both.oracle.handed
-    may_come = {n for n, word in handed.items() if word != "rejected"}
+    may_come = {
+        n
+        for n, word in handed.items()
+        if word != "rejected" and both.plan.cycle_of(n) in both.open()
+    }
 
     assert len(handed) == both.ledger.attempted
-    assert ("pending" in handed.values()) == both.ledger.pending()
     for name in NAMES:
         come = set(both.oracle.seen[name].first_ns)
 
         assert (may_come <= come) == both.ledger.complete(name)
+
+
+@thorough
+@given(histories())
+def test_what_is_overdue_is_told_at_any_time(both: Both) -> None:
+    """What has not come in time, and is not given up, is counted as it changes."""
+    for _ in range(2):
+        for name in NAMES:
+            expected = both.oracle.overdue(name, both.now_ns)
+
+            assert len(expected) == both.ledger.overdue(name, both.now_ns)
+        both.arrive("rlp", list(range(0, both.plan.messages, 2)), [1])
+        both.close()
+        both.now_ns += LATE_NS
+
+
+@thorough
+@given(both=histories(), again=st.booleans())
+def test_closing_changes_nothing_that_is_known(both: Both, *, again: bool) -> None:
+    """A closed cycle keeps its counts, gaps and latencies; what comes is beside."""
+    both.close()
+    before = both.results()
+    for name in NAMES:
+        both.arrive(name, list(range(both.plan.messages)), [0])
+        both.arrive(name, list(range(both.plan.messages)) * again, [])
+
+    for name, result in both.results().items():
+        for cycle in range(both.ledger.closed):
+            was, now = before[name].cycles[cycle], result.cycles[cycle]
+            late = replace(
+                now.counts,
+                after_deadline=was.counts.after_deadline,
+                duplicates=was.counts.duplicates,
+            )
+
+            assert was == replace(now, counts=late)
+            assert both.oracle.counts(name, cycle) == now.counts
+
+
+@thorough
+@given(histories())
+def test_without_its_cycles_a_ledger_has_the_same_sums(both: Both) -> None:
+    """Where no cycle is kept, only the sums of what came behind time may differ."""
+    both.ledger._keep = False
+    for name, result in both.results().items():
+        begun = sum(both.oracle.counts(name, n).attempted for n in both.open())
+        before = sum(
+            both.oracle.counts(name, n).attempted for n in range(both.ledger.closed)
+        )
+
+        assert () == result.cycles
+        assert begun + before == result.counts.attempted
+
+
+@thorough
+@given(histories())
+def test_latencies_of_a_cycle_are_of_its_messages(both: Both) -> None:
+    """Each cycle has the latencies of its own first arrivals, until it was closed."""
+    for name, result in both.results().items():
+        for cycle in result.cycles:
+            expected = Histogram()
+            expected.add(both.oracle.seen[name].cycle_latencies[cycle.index])
+
+            assert expected.freeze() == cycle.latency
 
 
 @thorough

@@ -1,0 +1,210 @@
+"""One consumer's side of the ledger: its tally, and when it could be trusted to see."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prober.histogram import Histogram
+from prober.ledger.seams import Seams
+from prober.ledger.tally import Fate, Tally
+from prober.ledger.unseen import Unseen
+from prober.records import Counts, CycleResult, Fault, Span, State
+
+COUNTED = (State.PASS, State.LOSS)
+_BLIND = "blind readers: a new subscription got what this one missed"
+
+
+@dataclass(slots=True)
+class Presence:
+    """When one consumer was there to see, as far as that is known."""
+
+    heard_ns: int = 0
+    """When anything was last received: the consumer was attached until then."""
+    _faults: list[Fault] = field(default_factory=list)
+    _absences: list[Fault] = field(default_factory=list)
+    _away_since: tuple[int, str] | None = None
+    _blindness: list[Fault] = field(default_factory=list)
+    _blind_since_ns: int | None = None
+
+    def hear(self, at_ns: int) -> None:
+        """Note that the transport was alive."""
+        self.heard_ns = max(self.heard_ns, at_ns)
+
+    def leave(self, at_ns: int, reason: str) -> None:
+        """Note that nothing is seen from now on, nor since anything was last heard."""
+        if self._away_since is None:
+            since_ns = min(at_ns, self.heard_ns + 1 if self.heard_ns else at_ns)
+            self._away_since = (since_ns, reason)
+
+    def attach(self, at_ns: int) -> None:
+        """Note that everything is seen from now on."""
+        if self._away_since is not None:
+            since_ns, reason = self._away_since
+            absence = Fault(from_ns=since_ns, to_ns=at_ns, reason=reason)
+            self._absences.append(absence)
+            self._away_since = None
+
+    def blind(self, since_ns: int) -> None:
+        """Note that the platform left the subscription behind since then."""
+        self._blind_since_ns = since_ns
+
+    def see(self, at_ns: int) -> None:
+        """Note that the subscription gets everything again."""
+        if self._blind_since_ns is not None:
+            self._blindness.append(
+                Fault(from_ns=self._blind_since_ns, to_ns=at_ns, reason=_BLIND)
+            )
+            self._blind_since_ns = None
+
+    def fault(self, fault: Fault) -> None:
+        """Note a measured fault of the prober at this consumer."""
+        add_fault(self._faults, fault)
+
+    def faulty(self, from_ns: int, to_ns: int) -> str:
+        """Return what fault of the prober there was at some time between the two."""
+        return overlapping(self._faults, from_ns, to_ns)
+
+    def absent(self, from_ns: int, to_ns: int) -> str:
+        """Return why the consumer was away at some time between the two."""
+        if self._away_since is not None and self._away_since[0] <= to_ns:
+            return self._away_since[1]
+        return overlapping(self._absences, from_ns, to_ns)
+
+    def blinded(self, from_ns: int, to_ns: int) -> str:
+        """Return why the consumer got nothing though it was there, in that time."""
+        if self._blind_since_ns is not None and self._blind_since_ns <= to_ns:
+            return _BLIND
+        return overlapping(self._blindness, from_ns, to_ns)
+
+    def forget(self, before_ns: int) -> None:
+        """Forget what was over before a time that nothing is judged for any more."""
+        for kept in (self._faults, self._absences, self._blindness):
+            forget(kept, before_ns)
+
+
+def add_fault(faults: list[Fault], fault: Fault) -> None:
+    """Add a fault to those in order of time; one that goes on is made longer."""
+    last = faults[-1] if faults else None
+    if last and last.from_ns <= fault.from_ns <= last.to_ns:
+        latest = max(last, fault, key=lambda each: each.to_ns)
+        faults[-1] = Fault(
+            from_ns=last.from_ns, to_ns=latest.to_ns, reason=latest.reason
+        )
+    else:
+        faults.append(fault)
+
+
+def overlapping(faults: Sequence[Fault], from_ns: int, to_ns: int) -> str:
+    """Return the reason of the first fault that falls into some time."""
+    hits = (f.reason for f in faults if f.from_ns <= to_ns and f.to_ns >= from_ns)
+    return next(hits, "")
+
+
+def forget(faults: list[Fault], before_ns: int) -> None:
+    """Drop the faults that had ended before a time."""
+    if faults and faults[0].to_ns < before_ns:
+        faults[:] = [each for each in faults if each.to_ns >= before_ns]
+
+
+@dataclass(slots=True)
+class Closed:
+    """What is kept of closed cycles, of which nothing changes any more."""
+
+    keep: bool
+    """Keep the result of each cycle; else only sums, in the same memory for ever."""
+    counts: Counts = field(default_factory=Counts)
+    valid: Counts = field(default_factory=Counts)
+    latency: Histogram = field(default_factory=Histogram)
+    cycles: list[CycleResult] = field(default_factory=list)
+
+    def add(self, result: CycleResult) -> None:
+        """Take in the next cycle."""
+        self.counts += result.counts
+        if result.state in COUNTED:
+            self.valid += result.counts
+        self.latency.merge(Histogram.thaw(result.latency))
+        if self.keep:
+            self.cycles.append(result)
+
+    def straggle(self, cycle: int, counts: Counts) -> None:
+        """Count what came of a cycle behind time, and changes nothing of its end."""
+        self.counts += counts
+        if self.keep:
+            result = self.cycles[cycle]
+            self.cycles[cycle] = result.with_stragglers(counts)
+            if result.state in COUNTED:
+                self.valid += counts
+
+
+@dataclass(slots=True)
+class Account:
+    """All that is known of one consumer."""
+
+    tally: Tally
+    closed: Closed
+    presence: Presence = field(default_factory=Presence)
+    seams: Seams = field(default_factory=Seams)
+    unseen: Unseen = field(default_factory=Unseen)
+    """Of closed cycles."""
+    complete_before: int = 0
+    """All messages before this one are here that may come."""
+
+    def straggle(
+        self, sequences: NDArray[np.int64], latency_ns: NDArray[np.int64] | None
+    ) -> None:
+        """Book messages of closed cycles; damaged ones if no latency is told."""
+        first = self.unseen.take(sequences)
+        cycles = self.tally.plan.cycles_of(sequences)
+        for cycle in np.unique(cycles).tolist():
+            mine = cycles == cycle
+            late = int(np.count_nonzero(first & mine))
+            again = int(np.count_nonzero(mine)) - late
+            counts = Counts(after_deadline=late, duplicates=again)
+            self.closed.straggle(cycle, counts)
+        if latency_ns is not None:
+            self.tally.intact += int(np.count_nonzero(first))
+            self.closed.latency.add(latency_ns[first])
+
+    def merge(self, other: Tally) -> None:
+        """Take in what another reader saw, some of it perhaps of closed cycles."""
+        end = min(self.tally.fates.first, other.fates.end)
+        first = other.fates.first
+        if first < end:
+            fates = other.fates.of(Span(first=first, count=end - first))
+            came = np.flatnonzero(fates > Fate.NOT_EXPECTED) + first
+            late = came[self.unseen.take(came)]
+            self.tally.intact += int(
+                np.count_nonzero(fates[late - first] > Fate.CORRUPT)
+            )
+            plan, cycles = self.tally.plan, other.cycles
+            open_ = min(self.tally.cycles.first, cycles.end)
+            for cycle in range(cycles.first, open_):
+                arrivals = int(cycles.values["arrivals"][cycle - cycles.first])
+                after = int(np.count_nonzero(plan.cycles_of(late) == cycle))
+                counts = Counts(after_deadline=after, duplicates=arrivals - after)
+                self.closed.straggle(cycle, counts)
+                self.closed.latency.merge(other.latencies.get(cycle, Histogram()))
+        self.tally.merge(other)
+
+    def here(self, cycle: int, count: int) -> bool:
+        """Tell whether all of an open cycle came in time that can come this way."""
+        row = self.tally.cycles.values[cycle - self.tally.cycles.first]
+        return bool(row["on_time"] + row["late"] + row["aside"] == count)
+
+    def came_whole(self, cycle: int) -> bool:
+        """Tell whether every message of an open cycle came in time."""
+        row = self.tally.cycles.values[cycle - self.tally.cycles.first]
+        came = row["on_time"] + row["late"]
+        return bool(came == self.tally.plan.span_of(cycle).count)
+
+    def close(self, result: CycleResult, missing: Sequence[Span]) -> None:
+        """Keep the result of the first open cycle, and forget its messages."""
+        self.closed.add(result)
+        self.unseen.add(missing)
+        self.tally.latencies.pop(result.index, None)
+        self.tally.release(result.span.end)
+        self.seams.release(result.span.end)
+        if result.first_sent_ns is not None:
+            self.presence.forget(result.first_sent_ns)

@@ -1,0 +1,120 @@
+"""The producer's side of the ledger: what was handed in, and the writer's words."""
+
+import enum
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prober.ledger.window import Window
+from prober.plan import Plan
+from prober.records import Handover, Outcome, Span
+
+
+class Word(enum.IntEnum):
+    """What the writer told of a message."""
+
+    NOT_YET = 0  # not even sent
+    PENDING = 1  # sent, and not yet acknowledged
+    REJECTED = 2
+    AMBIGUOUS = 3
+    ACCEPTED = 4
+
+
+_WORDS = {
+    Handover.ACCEPTED: Word.ACCEPTED,
+    Handover.REJECTED: Word.REJECTED,
+    Handover.AMBIGUOUS: Word.AMBIGUOUS,
+}
+OF_CYCLE = np.dtype([("sent", np.int64), ("first_ns", np.int64), ("last_ns", np.int64)])
+"""What is kept of a cycle: how many were sent, and when the first and the last."""
+_MOST_MARKS = 10_000
+"""Times of which it is remembered what had been sent by then."""
+
+
+@dataclass(slots=True)
+class _Mark:
+    """Everything before `end` had been sent at `at_ns`."""
+
+    since_ns: int
+    at_ns: int
+    end: int
+
+
+@dataclass(slots=True)
+class Intake:
+    """The writer's words on the messages of open cycles: one byte each."""
+
+    plan: Plan
+    words: Window = field(default_factory=lambda: Window(np.uint8))
+    """`Word`, by sequence number."""
+    cycles: Window = field(default_factory=lambda: Window(OF_CYCLE))
+    """`OF_CYCLE`, by cycle."""
+    attempted: int = 0
+    mark_ns: int = 0
+    """How finely it is remembered what had been sent by when."""
+    _marks: deque[_Mark] = field(default_factory=lambda: deque(maxlen=_MOST_MARKS))
+    _line: int = 0
+
+    def attempt(self, span: Span, cycle: int, at_ns: int) -> None:
+        """Register messages of one cycle that are about to be sent."""
+        self.words.reach(span.end, soon=self.plan.span_of(cycle).end)
+        self.words.of(span)[:] = Word.PENDING
+        self.cycles.reach(cycle + 1)
+        row = self.cycles.values[cycle - self.cycles.first]
+        if not row["sent"]:
+            row["first_ns"] = at_ns
+        row["sent"] += span.count
+        row["last_ns"] = at_ns
+        self.attempted += span.count
+        if not self._marks or at_ns - self._marks[-1].since_ns > self.mark_ns:
+            self._marks.append(_Mark(at_ns, at_ns, span.end))
+        else:
+            self._marks[-1].at_ns, self._marks[-1].end = at_ns, span.end
+
+    def hand_over(self, outcome: Outcome) -> None:
+        """Book a writer's word on messages that were attempted."""
+        end = min(outcome.span.end, self.words.end)
+        first = max(outcome.span.first, self.words.first)
+        if first < end:
+            span = Span(first=first, count=end - first)
+            self.words.of(span)[:] = _WORDS[outcome.handover]
+
+    def sent_before(self, at_ns: int) -> int:
+        """Return before which message everything had been sent at a time.
+
+        Times may only go on. As finely as is remembered.
+        """
+        while self._marks and self._marks[0].at_ns <= at_ns:
+            self._line = self._marks.popleft().end
+        return self._line
+
+    def were_sent(self, sequences: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell of each number whether a message of it was sent."""
+        words, first = self.words.values, self.words.first
+        if sequences.min() >= first and sequences.max() < self.words.end:
+            sent: NDArray[np.bool_] = words[sequences - first] != Word.NOT_YET
+            return sent
+        known = (sequences >= 0) & (sequences < self.words.end)
+        open_ = known & (sequences >= first)
+        known[open_] = words[sequences[open_] - first] != Word.NOT_YET
+        return known
+
+    def sent(self, cycle: int) -> int:
+        """Return how many messages of an open cycle were sent so far."""
+        if not self.cycles.first <= cycle < self.cycles.end:
+            return 0
+        return int(self.cycles.values["sent"][cycle - self.cycles.first])
+
+    def times(self, cycle: int) -> tuple[int, int]:
+        """Return when the first and the last of an open cycle were sent; 0 if not."""
+        if not self.cycles.first <= cycle < self.cycles.end:
+            return 0, 0
+        row = self.cycles.values[cycle - self.cycles.first]
+        return int(row["first_ns"]), int(row["last_ns"])
+
+    def release(self, end: int, cycle: int) -> None:
+        """Forget the cycles before one, and their messages."""
+        self.words.release(end)
+        self.cycles.release(cycle)

@@ -1,0 +1,145 @@
+"""From the fates of one cycle's messages to its result, for one consumer."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prober.histogram import Frozen
+from prober.ledger.accounts import Account, overlapping
+from prober.ledger.intake import Intake, Word
+from prober.ledger.states import Finding, judge
+from prober.ledger.tally import Deadlines, Fate, spans_of
+from prober.plan import NS
+from prober.records import Counts, CycleResult, Fault, Span
+
+Mask = NDArray[np.bool_]
+_LOST = (Fate.UNSEEN, Fate.AFTER_DEADLINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One cycle, and what bears on it at every consumer."""
+
+    index: int
+    span: Span
+    intake: Intake
+    accounts: Iterable[Account]
+    deadlines: Deadlines
+    faults: list[Fault]
+    """Of the prober, at all consumers."""
+    now_ns: int
+
+    def result(self, name: str, account: Account) -> CycleResult:
+        """Judge the cycle for a consumer."""
+        counts, gaps = self._account_for(account)
+        first_ns, last_ns = self.intake.times(self.index)
+        state, reason = judge(self._finding(account, counts))
+        latency = account.tally.latencies.get(self.index)
+        return CycleResult(
+            index=self.index,
+            consumer=name,
+            span=self.span,
+            first_sent_ns=first_ns if counts.attempted else None,
+            last_sent_ns=last_ns if counts.attempted else None,
+            state=state,
+            reason=reason,
+            counts=counts,
+            gaps=gaps,
+            latency=Frozen() if latency is None else latency.freeze(),
+        )
+
+    def _account_for(self, account: Account) -> tuple[Counts, tuple[Span, ...]]:
+        """Return the counts, and which messages were lost."""
+        sent = self.intake.sent(self.index)
+        if not sent:
+            return Counts(), ()
+        self._reach(account)
+        row = account.tally.cycles.values[self.index - account.tally.cycles.first]
+        on_time, late = int(row["on_time"]), int(row["late"])
+        if on_time + late == sent == self.span.count:  # nothing missing or damaged
+            return Counts(
+                attempted=self.span.count,
+                accepted=self.span.count,
+                on_time=on_time,
+                late=late,
+                duplicates=int(row["arrivals"]) - self.span.count,
+                reordered=int(row["reordered"]),
+            ), ()
+        return self._ask_each(account, int(row["arrivals"]), int(row["reordered"]))
+
+    def _reach(self, account: Account) -> None:
+        self.intake.words.reach(self.span.end)
+        account.tally.reach(self.span.end)
+
+    def _ask_each(
+        self, account: Account, arrivals: int, reordered: int
+    ) -> tuple[Counts, tuple[Span, ...]]:
+        """Count message by message."""
+        words, fates = (
+            self.intake.words.of(self.span),
+            account.tally.fates.of(self.span),
+        )
+        accepted, ambiguous = taken_in(words, self.span, self.accounts)
+        other = fates == Fate.NOT_EXPECTED
+        rejected = (words == Word.REJECTED) & ~accepted & ~other
+        accepted &= ~other
+        by_fate = np.bincount(fates[accepted], minlength=len(Fate)).tolist()
+        seen = int(np.count_nonzero(fates > Fate.NOT_EXPECTED))
+        counts = Counts(
+            attempted=int(np.count_nonzero(words)),
+            rejected=int(np.count_nonzero(rejected)),
+            ambiguous=int(np.count_nonzero(ambiguous & ~other)),
+            accepted=int(np.count_nonzero(accepted)),
+            on_time=by_fate[Fate.ON_TIME],
+            late=by_fate[Fate.LATE],
+            corrupt=by_fate[Fate.CORRUPT],
+            lost=by_fate[Fate.UNSEEN] + by_fate[Fate.AFTER_DEADLINE],
+            duplicates=arrivals - seen,
+            after_deadline=by_fate[Fate.AFTER_DEADLINE],
+            not_expected=int(np.count_nonzero(other & (words != Word.NOT_YET))),
+            reordered=reordered,
+        )
+        lost = accepted & np.isin(fates, _LOST)
+        return counts, spans_of(np.flatnonzero(lost) + self.span.first)
+
+    def _finding(self, account: Account, counts: Counts) -> Finding:
+        """Gather what bears on a cycle from its first send until it was final.
+
+        It is final when the last of its messages has arrived, or else, some missing or
+        their hand-over unknown, when they are all lost.
+        """
+        if not counts.attempted:
+            return Finding(counts=counts)
+        from_ns, sent_ns = self.intake.times(self.index)
+        deadline_ns = sent_ns + self.deadlines.lost_after_ns
+        to_ns, presence, tally = deadline_ns, account.presence, account.tally
+        if 0 < counts.good == counts.accepted and not counts.ambiguous:
+            row = tally.cycles.values[self.index - tally.cycles.first]
+            to_ns = int(row["last_first_ns"])
+        until = min(to_ns, self.now_ns)
+        return Finding(
+            counts=counts,
+            own_fault=overlapping(self.faults, from_ns, until)
+            or presence.faulty(from_ns, until),
+            reader_away=presence.absent(from_ns, until),
+            attached=presence.heard_ns > sent_ns,
+            blind=presence.blinded(from_ns, until),
+            seconds_short=max(0, deadline_ns - self.now_ns) / NS,
+        )
+
+
+def taken_in(
+    words: NDArray[np.uint8], span: Span, accounts: Iterable[Account]
+) -> tuple[Mask, Mask]:
+    """Mark the messages that the pipeline took in, and those nobody can tell of.
+
+    What any consumer has seen was taken in, whatever the writer knows of it.
+    """
+    seen = np.zeros(span.count, dtype=np.bool_)
+    for account in accounts:
+        account.tally.reach(span.end)
+        seen |= account.tally.fates.of(span) > Fate.NOT_EXPECTED
+    open_ = (words == Word.PENDING) | (words == Word.AMBIGUOUS)
+    return (words == Word.ACCEPTED) | seen, open_ & ~seen
