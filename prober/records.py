@@ -280,6 +280,20 @@ class PlatformIncrease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CutOff:
+    """The traffic controller's own word that it cut a consumer off for being slow.
+
+    It names the connection by its path, in which our shard id stands.
+    """
+
+    consumer: str
+    from_ns: int
+    """Since when it can have missed messages."""
+    at_ns: int
+    """When the word came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
     """Everything that one run measured; reports are made of this and nothing else."""
 
@@ -303,5 +317,7 @@ class RunResult:
     """Of the bundled stack; empty against any other environment."""
     platform: tuple[PlatformIncrease, ...] | None = None
     """Of the deployment's own counters; None when nobody looked."""
+    cut_offs: tuple[CutOff, ...] = ()
+    """Of our consumers, as the platform itself tells of them."""
     health: Mapping[str, float] = field(default_factory=dict)
     """Measured on ourselves: `loop_lag_max_seconds`, `reader_lag_max_seconds`, …"""

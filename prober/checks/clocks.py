@@ -11,6 +11,7 @@ from prober.clock import NS, Clock
 from prober.egress import Reader
 from prober.egress import platform as counters
 from prober.egress.https import Server
+from prober.ledger.platform import Reading
 from prober.records import Arrival, Sign
 
 TOLERANCE_SECONDS = 1.0
@@ -70,6 +71,8 @@ class Watch:
         for item in await self.reader.receive():
             if isinstance(item, Arrival):
                 for each in counters.readings(item):
+                    if not isinstance(each, Reading):
+                        continue
                     tags = dict(each.tags)
                     place = tags.get("ip") or tags.get("index") or ""
                     whose = " ".join(filter(None, ("the clock of", each.source_id)))

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 from collections.abc import (
     AsyncIterator,
     Awaitable,
@@ -36,7 +37,7 @@ from prober.errors import UsageError
 from prober.ingress import Report, stdout
 from prober.ingress.agent import AgentWriter
 from prober.ingress.envelopes import INSTANCE
-from prober.ledger.platform import Reading
+from prober.ledger.platform import Reading, SlowConsumer
 from prober.pipeline.child import ChildStack
 from prober.pipeline.stack import ReferenceStack
 from prober.plan import Plan
@@ -83,7 +84,7 @@ class Counters:
     """Where Loggregator's own counters come out, and how they are written there."""
 
     open: OpenWayOut
-    readings: Callable[[Arrival], Iterable[Reading]]
+    readings: Callable[[Arrival], Iterable[Reading | SlowConsumer]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +115,8 @@ class Ends:
         def opener(name: str, way_out: OpenWayOut) -> OpenReader:
             turns = itertools.count(1)
             shard = f"prober-{job.run_id}-{name}"
-            return lambda: way_out(clock, job, f"{shard}-{next(turns)}")
+            # No name has a dot in it, so no two shards can be the same.
+            return lambda: way_out(clock, job, f"{shard}.{next(turns)}")
 
         return {name: opener(name, each) for name, each in self.ways_out.items()}
 
@@ -124,8 +126,18 @@ class Ends:
         if counters is None:
             return None
         shard = f"prober-{job.run_id}-platform"
+        mine = re.compile(rf"prober-{job.run_id}-([a-z0-9_-]+)\.1(?:\.(\d+))?")
+
+        def whose(shard_id: str) -> tuple[str, int | None] | None:
+            found = mine.fullmatch(shard_id)
+            if found is None or found[1] not in self.ways_out:
+                return None
+            return found[1], int(found[2]) if found[2] else None
+
         return PlatformSource(
-            open=lambda: counters.open(clock, job, shard), readings=counters.readings
+            open=lambda: counters.open(clock, job, shard),
+            readings=counters.readings,
+            whose=whose,
         )
 
 
@@ -153,7 +165,7 @@ def _grouped(make: MakeReader, readers: int = 1) -> OpenWayOut:
     def open_(clock: Clock, job: Job, shard: str) -> Reader:
         if readers == 1:
             # A name for each connection: the ghost of the last may live on for long.
-            return make(clock, job, lambda epoch: f"{shard}-{epoch}")
+            return make(clock, job, lambda epoch: f"{shard}.{epoch}")
         return ReaderGroup([make(clock, job, lambda _: shard) for _ in range(readers)])
 
     return open_

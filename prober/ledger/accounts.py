@@ -46,6 +46,10 @@ class Presence:
             self._absences.append(absence)
             self._away_since = None
 
+    def miss(self, absence: Fault) -> None:
+        """Note that not everything was seen in a time, by who knows better than we."""
+        self._absences.insert(0, absence)
+
     def blind(self, since_ns: int) -> None:
         """Note that the platform left the subscription behind since then."""
         self._blind_since_ns = since_ns
@@ -68,9 +72,10 @@ class Presence:
 
     def absent(self, from_ns: int, to_ns: int) -> str:
         """Return why the consumer was away at some time between the two."""
-        if self._away_since is not None and self._away_since[0] <= to_ns:
-            return self._away_since[1]
-        return overlapping(self._absences, from_ns, to_ns)
+        if told := overlapping(self._absences, from_ns, to_ns):
+            return told
+        away = self._away_since
+        return away[1] if away is not None and away[0] <= to_ns else ""
 
     def blinded(self, from_ns: int, to_ns: int) -> str:
         """Return why the consumer got nothing though it was there, in that time."""

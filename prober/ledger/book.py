@@ -183,6 +183,10 @@ class Ledger:
         """Note that a consumer sees everything from now on."""
         self._accounts[consumer].presence.attach(at_ns)
 
+    def miss(self, consumer: str, absence: Fault) -> None:
+        """Note that a consumer saw not everything in a time, as is known only now."""
+        self._accounts[consumer].presence.miss(absence)
+
     def blind(self, consumer: str, since_ns: int) -> None:
         """Note that the platform left a consumer's subscription behind since then."""
         self._accounts[consumer].presence.blind(since_ns)

@@ -74,6 +74,21 @@ class Reading:
     """When it arrived, by ours."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlowConsumer:
+    """A traffic controller's event that it cut somebody off, as it came.
+
+    Of whose else it may be nothing is kept: an event tells addresses.
+    """
+
+    shard_id: str
+    """What the path of the connection names: ours is nobody else's."""
+    stamped_ns: int
+    """By the clock of the traffic controller."""
+    at_ns: int
+    """When it arrived, by ours."""
+
+
 @dataclass(slots=True)
 class _Series:
     """One counter of one component, and what is known of it so far."""

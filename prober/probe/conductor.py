@@ -21,10 +21,10 @@ from prober.probe.consumer import Consumer, OpenReader
 from prober.probe.groups import Group, grouped
 from prober.probe.health import Health
 from prober.probe.job import Controls, Job, Phase, Progress, unprobed
-from prober.probe.platform import PlatformWatch
+from prober.probe.platform import CUT_OFF, PlatformWatch
 from prober.probe.primers import PRIMER_SECONDS, Primers
 from prober.probe.writers import OpenWriter, Writers
-from prober.records import Evidence, Kind, RunResult, Sign
+from prober.records import CutOff, Evidence, Fault, Kind, RunResult, Sign
 from prober.stamp import Mark, Scanner
 
 PRIME_TIMEOUT_SECONDS = 15.0
@@ -286,6 +286,17 @@ class _Probe:
             case Sign.CLOSING:
                 pass  # the reader has its successor open
 
+    def cut_off(self, told: CutOff, epoch: int | None) -> None:
+        """Note what the traffic controller tells of a consumer that was too slow.
+
+        Often before the consumer itself: what was sent to it earlier is read first.
+        """
+        name = told.consumer
+        absence = Fault(from_ns=told.from_ns, to_ns=told.at_ns, reason=CUT_OFF)
+        self.ledger.miss(name, absence)
+        if epoch in self.consumers[name].connections:
+            self.ledger.leave(name, told.from_ns, CUT_OFF)
+
     def _attach(
         self, name: str, consumer: Consumer, at_ns: int, epoch: int | None = None
     ) -> None:
@@ -397,7 +408,7 @@ async def probe(
     """
     controls = controls or Controls()
     run = _Probe(job, ways_out, clock, controls)
-    watch = PlatformWatch(controls.platform, clock)
+    watch = PlatformWatch(controls.platform, clock, run.cut_off)
     writers = Writers(ways_in, clock, run.ledger.hand_over)
     with _single_error(run):
         async with contextlib.AsyncExitStack() as connections:

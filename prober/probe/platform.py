@@ -1,4 +1,4 @@
-"""Loggregator's own counters, watched beside a run, which that may never disturb."""
+"""Loggregator's word on itself, watched beside a run, which that may never disturb."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -7,9 +7,9 @@ from typing import Self
 
 from prober.clock import NS, Clock
 from prober.ledger import PlatformCounters
-from prober.ledger.platform import Reading
+from prober.ledger.platform import Reading, SlowConsumer
 from prober.probe.consumer import OpenReader
-from prober.records import Arrival, Evidence, RunResult, Sign
+from prober.records import Arrival, CutOff, Evidence, RunResult, Sign
 
 ROUTER = "doppler"
 BOOKED_SECONDS = 1.0
@@ -17,6 +17,20 @@ BOOKED_SECONDS = 1.0
 SETTLE_SECONDS = 7.5
 """How long after the last message a router's counters have come: they do every 5 s."""
 _POLL_SECONDS = 0.05
+CUT_OFF = (
+    "cut off as a slow consumer, as an event of the traffic controller says that names "
+    "our connection: this machine or its network is too slow, or the Firehose too much "
+    "for one reader: share it among several (readers)"
+)
+SLOW_SECONDS = 5.0
+"""How long a traffic controller waits for a consumer before it tells of it."""
+TRAVEL_SECONDS = 60.0
+"""How long such an event may be under way; an older stamp is a clock that is wrong."""
+
+Connected = tuple[str, int | None]
+"""A consumer, and which of its connections; None where several share a shard."""
+OnCutOff = Callable[[CutOff, int | None], None]
+"""Told of a consumer that was cut off, and over which of its connections."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +38,9 @@ class PlatformSource:
     """Where the platform's counters are read, and how what comes is decoded."""
 
     open: OpenReader
-    readings: Callable[[Arrival], Iterable[Reading]]
+    readings: Callable[[Arrival], Iterable[Reading | SlowConsumer]]
+    whose: Callable[[str], Connected | None] = lambda _: None
+    """Tells which consumer a shard id is of; None when it is not one of ours."""
 
 
 class PlatformWatch:
@@ -33,9 +49,16 @@ class PlatformWatch:
     Whatever goes wrong here is a warning in the result, and never an error.
     """
 
-    def __init__(self, source: PlatformSource | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        source: PlatformSource | None,
+        clock: Clock,
+        on_cut_off: OnCutOff = lambda *_: None,
+    ) -> None:
         self._source, self._clock = source, clock
+        self._on_cut_off = on_cut_off
         self._counters = PlatformCounters()
+        self._cut_offs: list[CutOff] = []
         self._trouble = ""
         """Why nothing is read just now."""
 
@@ -75,6 +98,7 @@ class PlatformWatch:
         return replace(
             result,
             platform=self._counters.increases(self._clock.now_ns()),
+            cut_offs=tuple(self._cut_offs),
             warnings=(*result.warnings, *self._warnings()),
         )
 
@@ -91,18 +115,32 @@ class PlatformWatch:
             async with self._source.open() as reader:
                 while True:
                     for item in await reader.receive():
-                        self._take(item, self._source.readings)
+                        self._take(item, self._source)
         except Exception as error:  # noqa: BLE001 - no fault here may end a run
             self._trouble = f"a fault of ours: {type(error).__name__}: {error}"
 
-    def _take(
-        self,
-        item: Arrival | Evidence,
-        readings: Callable[[Arrival], Iterable[Reading]],
-    ) -> None:
+    def _take(self, item: Arrival | Evidence, source: PlatformSource) -> None:
         if isinstance(item, Arrival):
             self._trouble = ""
-            for reading in readings(item):
-                self._counters.add(reading)
+            for told in source.readings(item):
+                if isinstance(told, Reading):
+                    self._counters.add(told)
+                else:
+                    self._note_slow(told, source.whose(told.shard_id))
         elif item.sign is Sign.CUT:
             self._trouble = item.detail
+
+    def _note_slow(self, told: SlowConsumer, connected: Connected | None) -> None:
+        """Pass on that a consumer of ours was cut off; others are nobody's business."""
+        if connected is None:
+            return
+        name, epoch = connected
+        stamped_ns = min(told.stamped_ns, told.at_ns)  # two clocks
+        earliest_ns = told.at_ns - round(TRAVEL_SECONDS * NS)
+        cut_off = CutOff(
+            consumer=name,
+            from_ns=max(stamped_ns, earliest_ns) - round(SLOW_SECONDS * NS),
+            at_ns=told.at_ns,
+        )
+        self._cut_offs.append(cut_off)
+        self._on_cut_off(cut_off, epoch)

@@ -184,12 +184,17 @@ def _platform(report: Report) -> Iterable[Fact]:
     """Tell which of Loggregator's own counters grew, and what that is worth."""
     found = report.platform
     lost = any(each.counts.lost for each in report.consumers)
-    if found is None or not (found.counters or lost):  # too short a run to hear of them
-        return
+    if found is None or not (found.counters or found.cut_offs or lost):
+        return  # too short a run to hear of them
     moved = [each for each in found.counters if each.increase or each.silent]
     still = [_called(each) for each in found.counters if each not in moved]
     texts = [counter_text(each) for each in moved]
     texts += [f"no rise of {', '.join(still)}"] if still else []
+    texts += [
+        f"{each.consumer} was cut off as a slow consumer, as the traffic controller "
+        f"tells at {moment(each.at_ns)}"
+        for each in found.cut_offs
+    ]
     for place, text in enumerate([*texts, found.evidence]):
         yield "" if place else "platform", text
 

@@ -137,6 +137,10 @@ def _platform(platform: Platform | None) -> Json:
         return None
     return {
         "evidence": platform.evidence,
+        "cut_off": [
+            {"consumer": each.consumer, "at": _time(each.at_ns)}
+            for each in platform.cut_offs
+        ],
         "counters": [
             {
                 "component": each.component,

@@ -246,7 +246,7 @@ def build(
 def _platform(result: RunResult, consumers: Sequence[Consumer]) -> Platform | None:
     lost = sum(each.counts.lost for each in consumers)
     owners = {o for each in consumers for gap in each.gap_sizes for o in gap.owners}
-    return platform_of(result.platform, lost, owners)
+    return platform_of(result.platform, lost, owners, result.cut_offs)
 
 
 def _claim(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from prober.records import PlatformIncrease
+from prober.records import CutOff, PlatformIncrease
 
 DROPPED = "dropped"
 """The counter of envelopes; the others count streams."""
@@ -36,6 +36,8 @@ class Platform:
     """What the platform's counters say, and what that is worth."""
 
     counters: tuple[PlatformCounter, ...]
+    cut_offs: tuple[CutOff, ...]
+    """Of our consumers, as the traffic controller tells of them."""
     evidence: str
     """One sentence: how what rose and what was lost go together."""
 
@@ -48,13 +50,18 @@ class _Case:
     dropped: int
     streams: int
     """Streams refused, and consumers cut off."""
+    ours: tuple[str, ...]
+    """Our consumers that were cut off."""
     lost: int
     fits: tuple[str, ...]
     """Components that lost something and of whose rings gaps are whole multiples."""
 
 
 def platform_of(
-    increases: Sequence[PlatformIncrease] | None, lost: int, rings: Iterable[str]
+    increases: Sequence[PlatformIncrease] | None,
+    lost: int,
+    rings: Iterable[str],
+    cut_offs: tuple[CutOff, ...] = (),
 ) -> Platform | None:
     """Hold counters against losses; None when nobody looked at them.
 
@@ -67,14 +74,15 @@ def platform_of(
     risen = {each.component for each in counters if each.increase}
     dropped = sum(each.increase for each in counters if each.counter == DROPPED)
     case = _Case(
-        read=bool(counters),
+        read=bool(counters or cut_offs),
         dropped=dropped,
         streams=sum(each.increase for each in counters) - dropped,
+        ours=tuple(dict.fromkeys(each.consumer for each in cut_offs)),
         lost=lost,
         fits=tuple(sorted({owner for owner in rings if owner in risen})),
     )
     told = next(tell for holds, tell in _EVIDENCE if holds(case))
-    return Platform(counters=counters, evidence=told(case))
+    return Platform(counters=counters, cut_offs=cut_offs, evidence=told(case))
 
 
 def _sum_up(increases: Iterable[PlatformIncrease]) -> Iterable[PlatformCounter]:
@@ -107,6 +115,7 @@ def _ring(case: _Case) -> str:
 _EVIDENCE: tuple[tuple[Callable[[_Case], bool], Callable[[_Case], str]], ...] = (
     # The first that holds is told. Where something rose it says no more than that it
     # may have been ours: no counter names a subscription, or whose the envelopes were.
+    # Only of consumers that are too slow an event tells who they were.
     (
         lambda c: not c.read,
         lambda _: "none of Loggregator's own counters came",
@@ -114,6 +123,10 @@ _EVIDENCE: tuple[tuple[Callable[[_Case], bool], Callable[[_Case], str]], ...] = 
     (
         lambda c: not c.lost and not c.dropped,
         lambda _: "nothing was dropped",
+    ),
+    (
+        lambda c: not c.dropped and bool(c.ours),
+        lambda c: f"none dropped: {' and '.join(c.ours)} did not keep up",
     ),
     (
         lambda c: not c.lost,

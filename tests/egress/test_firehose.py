@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from prober.egress import connection
+from prober.egress import connection, platform
 from prober.egress.firehose import FirehoseReader
 from prober.egress.https import Server
 from prober.egress.rlp import RlpReader
 from prober.egress.tokens import FixedToken, UaaTokens
 from prober.ingress.envelopes import Encoder
+from prober.ledger.platform import SlowConsumer
 from prober.pipeline.profile import PROFILES
 from prober.pipeline.stack import ReferenceStack
 from prober.records import Arrival, Evidence, Kind, Sign, Span
@@ -194,10 +195,18 @@ async def test_traffic_controller_killed_and_back() -> None:
     assert arrival.epoch > 2
 
 
+async def slow_one(source: RlpReader) -> SlowConsumer:
+    """Read until the traffic controller tells of a consumer that was too slow."""
+    while True:
+        for told in platform.readings(await arrived(source)):
+            if isinstance(told, SlowConsumer):
+                return told
+
+
 async def test_slow_consumer_is_told_that_it_was_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A reader that is emptied too slowly is cut off, and knows why."""
+    """A reader that is emptied too slowly is cut off, and is told of by its shard."""
     monkeypatch.setattr(connection, "QUEUE_BYTES", 1)
     large = Envelope(source_id="prober", log=Log(payload=b"x" * 50_000))
     batch = EnvelopeBatch(batch=[large] * 20).SerializeToString()
@@ -207,21 +216,22 @@ async def test_slow_consumer_is_told_that_it_was_one(
             stack.rlp_address,
             stack.client_tls("reverselogproxy"),
             CLOCK,
-            source_id="traffic_controller",
-            kinds=[Kind.EVENT],
+            source_id=None,
+            kinds=[],
             shard_id=lambda _: "watching",
+            ask=platform.request,
         ) as watching,
         reader(stack) as it,
         writing(stack) as writer,
     ):
         await primed(it, writer)
-        told = asyncio.ensure_future(arrived(watching))
+        told = asyncio.ensure_future(slow_one(watching))
         while not told.done():  # fills what lies between, and waits no more
             await writer.write(batch, None)
             await CLOCK.sleep(0.01)
         cut = await evidence(it, Sign.CUT)
 
-    assert b"/firehose/test-1" in told.result().batches[0]
+    assert "test-1" == told.result().shard_id
     assert "cut us off as a slow consumer (1000)" in cut.detail
 
 

@@ -10,7 +10,7 @@ import pytest
 from prober.clock import NS, SystemClock
 from prober.egress import Reader, platform
 from prober.egress.rlp import RlpReader
-from prober.ledger.platform import Reading
+from prober.ledger.platform import Reading, SlowConsumer
 from prober.pipeline.profile import PROFILES
 from prober.pipeline.stack import ReferenceStack
 from prober.records import Arrival
@@ -19,13 +19,24 @@ from prober.rpc.loggregator_v2.envelope_pb2 import (
     Counter,
     Envelope,
     EnvelopeBatch,
+    Event,
     Log,
 )
 from tests.egress.test_rlp_gateway import reader
 
+SLOW = "Traffic Controller has disconnected slow consumer"
 
-def test_request_asks_for_counters_of_loss_alone() -> None:
-    """The subscription is a cheap one: single counters of the platform's sources."""
+
+def slow(path: str) -> str:
+    """The body of a traffic controller's event of a consumer that was too slow."""
+    return (
+        "Remote Address: 10.0.0.9:4711\nX-Forwarded-For: 192.0.2.7, 10.0.0.8\n"
+        f"Path: {path}\n\nWhen Loggregator detects a slow connection, that …"
+    )
+
+
+def test_request_asks_for_counters_of_loss_and_events_of_one() -> None:
+    """The subscription is a cheap one: single counters, and who was cut off."""
     request = EgressBatchRequest.FromString(platform.request("prober-x-1"))
 
     assert ("prober-x-1", True) == (request.shard_id, request.use_preferred_tags)
@@ -35,7 +46,11 @@ def test_request_asks_for_counters_of_loss_alone() -> None:
         ("reverse_log_proxy", "rejected_streams"),
         ("traffic_controller", "doppler_proxy.slow_consumer"),
         ("metron", "dropped"),
-    ] == [(each.source_id, each.counter.name) for each in request.selectors]
+        ("traffic_controller", "event"),
+    ] == [
+        (each.source_id, "event" if each.HasField("event") else each.counter.name)
+        for each in request.selectors
+    ]
 
 
 def test_readings_are_counters_with_all_their_tags() -> None:
@@ -71,6 +86,7 @@ def test_gateway_is_asked_for_the_same() -> None:
     assert names == [value for key, value in asked if key == "counter.name"]
     sources = ["doppler", "reverse_log_proxy", "traffic_controller", "metron"]
     assert sources == [value for key, value in asked if key == "source_id"]
+    assert "event=" in platform.query().split("&")
 
 
 def test_readings_of_a_gateway() -> None:
@@ -100,6 +116,7 @@ def test_readings_of_a_gateway() -> None:
     arrival = Arrival(batches=(b"no JSON", event.encode()), at_ns=NS, epoch=1)
 
     (found,) = platform.readings_json(arrival)
+    assert isinstance(found, Reading)
     assert (5, "dropped", 3, 9, NS) == (
         found.stamped_ns,
         found.name,
@@ -110,14 +127,51 @@ def test_readings_of_a_gateway() -> None:
     assert {("direction", "egress")} == found.tags
 
 
+@pytest.mark.parametrize(
+    ("source_id", "title", "body", "shards"),
+    [
+        ("traffic_controller", SLOW, slow("/firehose/our-1"), ["our-1"]),
+        ("traffic_controller", SLOW, slow("/firehose/o%20r?filter-type=x"), ["o r"]),
+        ("traffic_controller", SLOW, slow("/apps/f5b7…/stream"), []),
+        ("traffic_controller", "something else", slow("/firehose/our-1"), []),
+        ("an-app", SLOW, slow("/firehose/our-1"), []),
+        ("traffic_controller", SLOW, "", []),
+    ],
+)
+def test_event_of_a_slow_consumer_tells_its_shard(
+    source_id: str, title: str, body: str, shards: list[str]
+) -> None:
+    """What a connection's path names is read, by both ways out, and nothing else."""
+    told = Envelope(
+        timestamp=5, source_id=source_id, event=Event(title=title, body=body)
+    )
+    raw = EnvelopeBatch(batch=[told]).SerializeToString()
+    event = {"title": title, "body": body}
+    envelope = {"timestamp": "5", "source_id": source_id, "tags": {}, "event": event}
+    event_json = json.dumps({"batch": [envelope]}).encode()
+
+    expected = [
+        SlowConsumer(shard_id=shard, stamped_ns=5, at_ns=NS) for shard in shards
+    ]
+    for read, batch in (
+        (platform.readings, raw),
+        (platform.readings_json, event_json),
+    ):
+        assert expected == list(read(Arrival(batches=(batch,), at_ns=NS, epoch=1)))
+
+
+Told = Reading | SlowConsumer
+
+
 async def first_of(
-    source: Reader, readings: Callable[[Arrival], Iterable[Reading]]
+    source: Reader, readings: Callable[[Arrival], Iterable[Told]]
 ) -> list[Reading]:
-    """Read until something of the platform comes."""
+    """Read until a counter of the platform comes."""
     async with source:
         while True:
             for item in await source.receive():
-                if isinstance(item, Arrival) and (found := list(readings(item))):
+                told = readings(item) if isinstance(item, Arrival) else ()
+                if found := [each for each in told if isinstance(each, Reading)]:
                     return found
 
 

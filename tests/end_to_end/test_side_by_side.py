@@ -9,11 +9,14 @@ from rich.console import Console
 
 from prober import report
 from prober.clock import SystemClock
+from prober.egress import platform
+from prober.egress.rlp import RlpReader
 from prober.ingress.agent import AgentWriter
 from prober.pipeline.stack import ReferenceStack
+from prober.probe import PlatformSource
 from prober.records import RunResult
 from prober.report import json, terminal
-from prober.rpc.loggregator_v2.envelope_pb2 import Envelope, EnvelopeBatch, Log
+from prober.rpc.loggregator_v2.envelope_pb2 import Envelope, EnvelopeBatch, Event, Log
 from tests.end_to_end.test_stack_runs import run
 from tests.test_probe import Bench
 
@@ -58,13 +61,38 @@ async def test_foreign_payloads_are_never_told(
     """Of other people's logs nothing is shown, however near they come to ours."""
     clock = SystemClock()
     lookalike = b"prober/1 k3v9x2m4q7a 00000000 " + SECRET
-    logs = [
+    body = (
+        f"Remote Address: {SECRET!r}:1\nX-Forwarded-For: {SECRET!r}\nPath: /firehose/"
+    )
+    slow = Event(
+        title="Traffic Controller has disconnected slow consumer",
+        body=f"{body}{SECRET!r}\n\nWhen …",
+    )
+    others = [
         Envelope(source_id="somebody", log=Log(payload=payload))
         for payload in (SECRET, lookalike, b"k3v9x2m4q7a " + SECRET)
     ]
-    batch = EnvelopeBatch(batch=logs).SerializeToString()
+    others.append(Envelope(source_id="traffic_controller", event=slow))
+    batch = EnvelopeBatch(batch=others).SerializeToString()
     tls = stack.client_tls("metron")
-    over = asyncio.Event()
+    over, told_of = asyncio.Event(), list[str]()
+
+    def whose(shard_id: str) -> None:
+        told_of.append(shard_id)
+
+    listening = PlatformSource(
+        open=lambda: RlpReader(
+            stack.rlp_address,
+            stack.client_tls("reverselogproxy"),
+            clock,
+            source_id=None,
+            kinds=(),
+            shard_id=lambda _: "platform",
+            ask=platform.request,
+        ),
+        readings=platform.readings,
+        whose=whose,
+    )
 
     async def chatter() -> None:
         async with AgentWriter(
@@ -76,10 +104,11 @@ async def test_foreign_payloads_are_never_told(
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(chatter())
-        result = await run(stack, whole=True)
+        result = await run(stack, whole=True, platform=listening)
         over.set()
 
     everything = told(result) + caplog.text + "".join(capfd.readouterr())
     assert 1000 == result.consumers[0].counts.on_time
+    assert "hunter2" in told_of[0]  # it was read
     assert "hunter2" not in everything
     assert "somebody" not in everything

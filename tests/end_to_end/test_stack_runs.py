@@ -15,7 +15,7 @@ from prober.ledger import Deadlines
 from prober.pipeline.profile import PROFILES
 from prober.pipeline.stack import ReferenceStack
 from prober.plan import NS, Plan, Sizes
-from prober.probe import Controls, Job, Progress, blindness, probe
+from prober.probe import Controls, Job, PlatformSource, Progress, blindness, probe
 from prober.probe.job import Observer
 from prober.records import Kind, RunResult, State
 from tests.pipeline.test_faults import PATIENT, LadderClock
@@ -40,6 +40,7 @@ async def run(
     whole: bool = False,
     straight: bool = False,
     observer: Observer = lambda _: None,
+    platform: PlatformSource | None = None,
 ) -> RunResult:
     """Probe a stack, by its agent or straight into its router."""
     name = "doppler" if straight else "metron"
@@ -69,7 +70,7 @@ async def run(
         [lambda report: AgentWriter(address, stack.client_tls(name), CLOCK, report)],
         {"rlp": reader},
         CLOCK,
-        Controls(observer=observer),
+        Controls(observer=observer, platform=platform),
     )
 
 

@@ -10,12 +10,13 @@ from prober.egress.platform import readings, request
 from prober.egress.rlp import RlpReader
 from prober.ingress.agent import AgentWriter
 from prober.ledger import Deadlines
-from prober.ledger.platform import Reading
+from prober.ledger.platform import Reading, SlowConsumer
 from prober.pipeline.profile import PROFILES
 from prober.pipeline.stack import ReferenceStack
 from prober.plan import Plan, Sizes
 from prober.probe import Controls, Job, PlatformSource, probe
-from prober.records import Arrival, Evidence, Kind, RunResult
+from prober.probe.platform import CUT_OFF
+from prober.records import Arrival, Evidence, Kind, RunResult, State
 from prober.report import build
 from prober.testing import ManualClock, MemoryReader
 from tests.test_probe import Bench
@@ -116,6 +117,77 @@ async def test_router_that_never_tells_is_not_waited_for_long() -> None:
     last_ns = result.consumers[0].cycles[-1].last_sent_ns or 0
     assert 7 < (bench.clock.now_ns() - last_ns) / NS < 8
     assert seconds(result) < 4
+
+
+class Controller(MemoryReader):
+    """A traffic controller that tells of a slow consumer after some seconds."""
+
+    def __init__(self, clock: ManualClock, after: float) -> None:
+        super().__init__(clock)
+        self._manual, self._after = clock, after
+
+    async def receive(self) -> Sequence[Arrival | Evidence]:
+        """Wait for what is told, once."""
+        await self._manual.sleep(self._after)
+        self._after = 1e6
+        self.take_in(b"any")
+        return await super().receive()
+
+
+def slow(
+    bench: Bench, after: float, whose: tuple[str, int | None] | None
+) -> PlatformSource:
+    """Where a bench's traffic controller tells of a consumer, stamped as it comes."""
+
+    def told(arrival: Arrival) -> Iterator[SlowConsumer]:
+        yield SlowConsumer(
+            shard_id="of somebody", stamped_ns=arrival.at_ns, at_ns=arrival.at_ns
+        )
+
+    return PlatformSource(
+        open=lambda: Controller(bench.clock, after),
+        readings=told,
+        whose=lambda _: whose,
+    )
+
+
+async def test_consumer_that_was_cut_off_misses_what_it_does_not_know_of() -> None:
+    """Told of before the consumer notices, what is missing since is nobody's loss."""
+    bench = Bench(messages=3000, cycles=30, drop=range(1200, 3000))
+    bench.at_message[2000] = lambda: bench.reader.cut("gone (1006)")
+    deadlines = Deadlines(late_after_ns=NS, lost_after_ns=NS)
+    bench.job = dataclasses.replace(bench.job, deadlines=deadlines)
+
+    result = await run(bench, slow(bench, 15, ("memory", 1)))
+
+    states = [cycle.state for cycle in result.consumers[0].cycles]
+    assert [State.PASS] * 7 == states[:7]
+    assert [State.INCONCLUSIVE] * 18 == states[12:]
+    assert {CUT_OFF} == {each.reason for each in result.consumers[0].cycles[12:]}
+    (cut_off,) = result.cut_offs
+    assert "memory" == cut_off.consumer
+
+
+async def test_word_that_comes_after_the_consumer_is_back() -> None:
+    """Told of late, only the time before the word is unsure: it goes on from there."""
+    bench = Bench(messages=3000, cycles=30)
+
+    result = await run(bench, slow(bench, 15, ("memory", None)))
+
+    states = [cycle.state for cycle in result.consumers[0].cycles]
+    assert {State.INCONCLUSIVE, State.PASS} == set(states)
+    assert [State.PASS] * 10 == states[20:]
+
+
+async def test_other_peoples_slow_consumers_are_no_business_of_ours() -> None:
+    """An event that names no shard of ours changes nothing, and is not kept."""
+    bench = Bench(messages=3000, cycles=30)
+
+    result = await run(bench, slow(bench, 15, None))
+
+    assert {State.PASS} == {cycle.state for cycle in result.consumers[0].cycles}
+    assert () == result.cut_offs
+    assert "of somebody" not in repr(result)
 
 
 class Broken(MemoryReader):

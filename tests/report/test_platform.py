@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from prober.clock import NS
-from prober.records import PlatformIncrease, RunResult
+from prober.records import CutOff, PlatformIncrease, RunResult
 from prober.report import Report, build
 from prober.report.facts import facts
 from tests.report import samples
@@ -134,6 +134,27 @@ def test_document_follows_the_schema() -> None:
     )
     assert [{"instance": "doppler/7", "increase": 3_000}] == drops["rose"]
     assert "2027-01-15T07:59:57.000000Z" == drops["from"]
+
+
+def test_consumer_that_was_cut_off_is_named() -> None:
+    """What the traffic controller tells of a consumer of ours stands in both."""
+    cut_off = CutOff(
+        consumer="v1", from_ns=samples.START_NS, at_ns=samples.START_NS + NS
+    )
+    lossy = dataclasses.replace(samples.violated(), cut_offs=(cut_off,))
+
+    report = told(lossy)
+
+    assert [
+        (
+            "v1 was cut off as a slow consumer, as the traffic controller tells at "
+            "08:00:01"
+        ),
+        "none dropped: v1 did not keep up",
+    ] == platform(report)
+    found = document(report)["platform"]
+    VALIDATOR.validate(document(report))
+    assert [{"consumer": "v1", "at": "2027-01-15T08:00:01.000000Z"}] == found["cut_off"]
 
 
 def test_short_clean_run_says_nothing() -> None:
