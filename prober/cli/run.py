@@ -175,6 +175,7 @@ async def _probe(
                 observer=observer,
                 on_cycle=followers(enough, *([decision] if decision else []), guard),
                 platform=ends.platform(clock, job),
+                agents=ends.agent_metrics(),
             )
             result = await probe(
                 replace(job, alarms=ends.alarms),

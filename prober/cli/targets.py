@@ -18,15 +18,18 @@ from pathlib import Path
 from prober.clock import Clock
 from prober.config import Environment
 from prober.config.models import (
+    Agent,
     Authorised,
     Consumer,
     Firehose,
     Gateway,
     Https,
+    Ingress,
     Reference,
     Router,
 )
 from prober.egress import Reader, platform
+from prober.egress.agent_metrics import AgentMetrics
 from prober.egress.firehose import FirehoseReader
 from prober.egress.group import ReaderGroup
 from prober.egress.https import Server
@@ -41,7 +44,7 @@ from prober.ledger.platform import Reading, SlowConsumer
 from prober.pipeline.child import ChildStack
 from prober.pipeline.stack import ReferenceStack
 from prober.plan import Plan
-from prober.probe import Job, OpenReader, OpenWriter, PlatformSource
+from prober.probe import AgentSource, Job, OpenReader, OpenWriter, PlatformSource
 from prober.records import Arrival, BufferDrops, Kind, Tls
 
 TLS_FILES = {"ca_file": "ca.crt", "cert_file": "client.crt", "key_file": "client.key"}
@@ -100,6 +103,8 @@ class Ends:
     """Where Loggregator's own counters come out; None for nowhere."""
     alarms: Mapping[bytes, str] = field(default_factory=dict)
     """What the platform may log in our name that voids cycles; see `Job`."""
+    agents: Sequence[AgentMetrics] = ()
+    """The metrics of agents that are written to, where they may be read."""
 
     def writers(self, clock: Clock) -> list[OpenWriter]:
         """Return what opens each writer."""
@@ -119,6 +124,13 @@ class Ends:
             return lambda: way_out(clock, job, f"{shard}.{next(turns)}")
 
         return {name: opener(name, each) for name, each in self.ways_out.items()}
+
+    def agent_metrics(self) -> list[AgentSource]:
+        """Return where the metrics of agents are read."""
+        return [
+            AgentSource(address=each.address, where=each.where, totals=each.totals)
+            for each in self.agents
+        ]
 
     def platform(self, clock: Clock, job: Job) -> PlatformSource | None:
         """Return where Loggregator's own counters are read, if that is anywhere."""
@@ -311,7 +323,15 @@ def configured(
         drops=_no_drops,
         counters=_counters(environment, whole_firehose=whole_firehose),
         alarms={} if environment.ingress.stdout is None else stdout.RATE_LIMITED,
+        agents=_agents(environment.ingress),
     )
+
+
+def _agents(ingress: Ingress) -> list[AgentMetrics]:
+    """Return the metrics that the configuration tells where to read."""
+    agents = (each for each in ingress.endpoints if isinstance(each, Agent))
+    found = (each.metrics for each in agents if each.metrics is not None)
+    return [AgentMetrics(each.address, each.tls) for each in found]
 
 
 def _way_out(consumer: Consumer) -> OpenWayOut:

@@ -79,6 +79,10 @@ class Server:
     ca_file: str | None = None
     proxy: str | None = field(default=None, repr=False)
     """May hold a password."""
+    own: tuple[str, str] | None = None
+    """Files of our certificate and its key, for who wants to see one."""
+    server_name: str | None = None
+    """The name in its certificate, where that is not the host's."""
 
     @property
     def where(self) -> str:
@@ -87,13 +91,18 @@ class Server:
 
     def context(self) -> ssl.SSLContext:
         """Read the certificates anew; raises UsageError if that cannot be."""
+        file = self.ca_file or ""
         try:
-            return ssl.create_default_context(cafile=self.ca_file)
+            context = ssl.create_default_context(cafile=file)
+            if self.own is not None:
+                file = " or ".join(self.own)
+                context.load_cert_chain(*self.own)
         except OSError as error:
             raise UsageError(
-                f"cannot read certificates from the file {self.ca_file}: "
+                f"cannot read certificates from the file {file}: "
                 f"{error.strerror or 'there are none in it'}"
             ) from error
+        return context
 
     def way(self) -> str | None:
         """Return the URL of the proxy that leads to it; None for the straight way."""
@@ -136,8 +145,9 @@ class Server:
 
     def why(self, error: BaseException) -> str:
         """Return what an error on the way to this server means."""
-        chain = list(_causes(error))
-        host = urlsplit(self.url).hostname
+        # What asyncio was about meanwhile is no cause.
+        chain = [e for e in _causes(error) if not isinstance(e, ssl.SSLWantReadError)]
+        host = self.server_name or urlsplit(self.url).hostname
         for kind, needle, meaning in _MEANINGS:
             for cause in chain:
                 if isinstance(cause, kind) and needle in str(cause).lower():

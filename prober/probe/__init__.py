@@ -3,9 +3,11 @@
 job        what one run is to do, how far it is, and who is told
 consumer   whether a reader is known to be attached
 platform   Loggregator's own counters, watched beside
+agents     the metrics of agents that are written to, likewise
 conductor  prime, send, wait for the tail, account
 """
 
+from prober.probe.agents import AgentSource
 from prober.probe.conductor import probe
 from prober.probe.consumer import OpenReader
 from prober.probe.job import Controls, Job, Phase, Progress, unprobed
@@ -13,6 +15,7 @@ from prober.probe.platform import PlatformSource
 from prober.probe.writers import OpenWriter
 
 __all__ = [
+    "AgentSource",
     "Controls",
     "Job",
     "OpenReader",

@@ -15,6 +15,7 @@ from prober.errors import CouldNotProbe, NeverPrimed, ProberError
 from prober.ingress.envelopes import Encoder
 from prober.ledger import Ledger
 from prober.plan import Plan
+from prober.probe.agents import AgentsWatch
 from prober.probe.blindness import Blindness
 from prober.probe.closing import Closing
 from prober.probe.consumer import Consumer, OpenReader
@@ -409,6 +410,7 @@ async def probe(
     controls = controls or Controls()
     run = _Probe(job, ways_out, clock, controls)
     watch = PlatformWatch(controls.platform, clock, run.cut_off)
+    agents = AgentsWatch(controls.agents, clock)
     writers = Writers(ways_in, clock, run.ledger.hand_over)
     with _single_error(run):
         async with contextlib.AsyncExitStack() as connections:
@@ -416,11 +418,13 @@ async def probe(
             for consumer in run.consumers.values():
                 await connections.enter_async_context(consumer.reader)
             await connections.enter_async_context(watch)
+            await connections.enter_async_context(agents)
             await run.run(writers)
             result = run.result(writers)
             await watch.settle(result, controls.stop)
-            return watch.complete(result)
-    return watch.complete(run.result(writers))
+            await agents.finish()
+            return agents.complete(watch.complete(result))
+    return agents.complete(watch.complete(run.result(writers)))
 
 
 @contextlib.contextmanager

@@ -2,11 +2,12 @@
 
 import asyncio
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prober.ledger import Deadlines
 from prober.plan import Plan
+from prober.probe.agents import AgentSource
 from prober.probe.platform import PlatformSource
 from prober.records import CycleResult, PlanFacts, RunResult, Span
 
@@ -111,3 +112,5 @@ class Controls:
     on_cycle: OnCycle = lambda _: None
     platform: PlatformSource | None = None
     """Where Loggregator's own counters are read beside the run; None for nowhere."""
+    agents: Sequence[AgentSource] = ()
+    """The metrics of agents that are written to, where they may be read."""

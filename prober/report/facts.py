@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from prober import slo
 from prober.clock import NS
+from prober.ledger.scraped import EXPIRED
 from prober.records import BufferDrops, State
 from prober.report.model import Aside, Consumer, GapSize, Report
-from prober.report.platform import DROPPED, PlatformCounter
+from prober.report.platform import DROPPED, DROPS, PlatformCounter
 from prober.report.words import MARKS, STATES, duration, many, moment, rate
 
 _MOST_GAPS = 4
@@ -187,8 +188,8 @@ def _platform(report: Report) -> Iterable[Fact]:
     if found is None or not (found.counters or found.cut_offs or lost):
         return  # too short a run to hear of them
     moved = [each for each in found.counters if each.increase or each.silent]
-    still = [_called(each) for each in found.counters if each not in moved]
     texts = [counter_text(each) for each in moved]
+    still = _still([each for each in found.counters if each not in moved], moved)
     texts += [f"no rise of {', '.join(still)}"] if still else []
     texts += [
         f"{each.consumer} was cut off as a slow consumer, as the traffic controller "
@@ -197,6 +198,22 @@ def _platform(report: Report) -> Iterable[Fact]:
     ]
     for place, text in enumerate([*texts, found.evidence]):
         yield "" if place else "platform", text
+
+
+def _still(
+    counters: Sequence[PlatformCounter], moved: Sequence[PlatformCounter]
+) -> list[str]:
+    """Return what did not rise; without a direction where that holds in all."""
+
+    def kind(each: PlatformCounter) -> tuple[str, str]:
+        return each.component, each.counter
+
+    parted = {kind(each) for each in moved}
+    named = (
+        _called(each if kind(each) in parted else replace(each, direction=""))
+        for each in counters
+    )
+    return list(dict.fromkeys(named))
 
 
 def counter_text(counter: PlatformCounter) -> str:
@@ -216,7 +233,7 @@ def counter_text(counter: PlatformCounter) -> str:
 
 def _called(counter: PlatformCounter) -> str:
     """Return `router egress drops`."""
-    name = "drops" if counter.counter == DROPPED else counter.counter
+    name = "drops" if counter.counter in DROPS else counter.counter
     return " ".join(filter(None, (counter.component, counter.direction, name)))
 
 
@@ -226,6 +243,9 @@ _LIMITS = {
     ("RLP", DROPPED, "egress"): "summed over all of its consumers",
     ("agent", DROPPED, "ingress"): "of everybody's envelopes",
     ("agent", DROPPED, "egress"): "of everybody's envelopes",
+    ("own agent", DROPPED, "ingress"): "of everybody's envelopes on its machine",
+    ("own agent", DROPPED, "egress"): "of everybody's envelopes on its machine",
+    ("own agent", EXPIRED, "egress"): "of everybody's envelopes, to any destination",
 }
 """What a counter cannot tell apart."""
 

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from prober.ledger.scraped import COUNTERS, OWN_AGENT
 from prober.records import CutOff, PlatformIncrease
 
 DROPPED = "dropped"
-"""The counter of envelopes; the others count streams."""
+DROPS = COUNTERS
+"""The counters of envelopes; the others count streams."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,18 +73,31 @@ def platform_of(
     if increases is None:
         return None
     counters = tuple(_sum_up(increases))
-    risen = {each.component for each in counters if each.increase}
-    dropped = sum(each.increase for each in counters if each.counter == DROPPED)
+    risen = {_owner(each) for each in counters if each.increase}
+    dropped = _once(each for each in counters if each.counter in DROPS)
     case = _Case(
         read=bool(counters or cut_offs),
         dropped=dropped,
-        streams=sum(each.increase for each in counters) - dropped,
+        streams=sum(e.increase for e in counters if e.counter not in DROPS),
         ours=tuple(dict.fromkeys(each.consumer for each in cut_offs)),
         lost=lost,
         fits=tuple(sorted({owner for owner in rings if owner in risen})),
     )
     told = next(tell for holds, tell in _EVIDENCE if holds(case))
     return Platform(counters=counters, cut_offs=cut_offs, evidence=told(case))
+
+
+def _owner(counter: PlatformCounter) -> str:
+    return "agent" if counter.component == OWN_AGENT else counter.component
+
+
+def _once(counters: Iterable[PlatformCounter]) -> int:
+    """Sum up; where the Firehose tells of all agents, ours are among them."""
+    found: dict[tuple[str, str, str], int] = {}
+    for each in counters:
+        key = (_owner(each), each.counter, each.direction)
+        found[key] = max(found.get(key, 0), each.increase)
+    return sum(found.values())
 
 
 def _sum_up(increases: Iterable[PlatformIncrease]) -> Iterable[PlatformCounter]:

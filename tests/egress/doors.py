@@ -57,6 +57,14 @@ class Authority:
         self._ca.issue_cert(name, not_after=until).configure_cert(context)
         return context
 
+    def client(self, folder: Path) -> tuple[str, str]:
+        """The files of a client's certificate and its key."""
+        issued = self._ca.issue_cert("client")
+        cert_file, key_file = folder / "client.crt", folder / "client.key"
+        issued.cert_chain_pems[0].write_to_path(str(cert_file))
+        issued.private_key_pem.write_to_path(str(key_file))
+        return str(cert_file), str(key_file)
+
 
 @asynccontextmanager
 async def serving(

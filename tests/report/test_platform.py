@@ -136,6 +136,24 @@ def test_document_follows_the_schema() -> None:
     assert "2027-01-15T07:59:57.000000Z" == drops["from"]
 
 
+def test_own_agents_drops_are_not_counted_twice() -> None:
+    """What an agent tells itself is told apart, and may be among what all agents do."""
+    report = told(
+        samples.violated(),
+        grown("own agent", "ingress", 3_000, instance="10.0.0.1:14824"),
+        grown("agent", "ingress", 3_000),
+    )
+
+    lost = sum(each.counts.lost for each in report.consumers)
+    assert 3_000 < lost < 6_000
+    assert any(
+        "own agent ingress drops rose by 3,000" in line
+        and "of everybody's envelopes on its machine" in line
+        for line in platform(report)
+    )
+    assert "evidence, no proof: less than" in platform(report)[-1]
+
+
 def test_consumer_that_was_cut_off_is_named() -> None:
     """What the traffic controller tells of a consumer of ours stands in both."""
     cut_off = CutOff(
