@@ -17,7 +17,16 @@ def sentences(report: Report) -> list[str]:
     partial = [_partial(report)] if report.result.partial else []
     if report.early and report.claim.supports is not None:
         return [found, *partial, report.claim.reason]
-    return [found, *partial, *promise(report.claim, report.target, report.needed)]
+    return [
+        found,
+        *partial,
+        *promise(
+            report.claim,
+            report.target,
+            report.needed,
+            holes=report.verdict.state in HOLES,
+        ),
+    ]
 
 
 def line(report: Report) -> list[str]:
@@ -74,7 +83,13 @@ def finding(worst: Consumer | Watched | None, *, where: bool) -> str:
     return f"NONE LOST: all {total:,} messages of the cycles that count arrived."
 
 
-def promise(claim: slo.Claim, target: Decimal | None, needed: int | None) -> list[str]:
+HOLES = ("inconclusive", "no_data")
+"""Verdicts on a sample of which too much is missing to prove anything."""
+
+
+def promise(
+    claim: slo.Claim, target: Decimal | None, needed: int | None, *, holes: bool
+) -> list[str]:
     """Return what the sample supports as a promise, and its basis."""
     if claim.supports is None:
         return []
@@ -87,6 +102,9 @@ def promise(claim: slo.Claim, target: Decimal | None, needed: int | None) -> lis
         allowed = slo.format_target(1 - target)
         favourable = f"even the favourable end, {lower} lost, exceeds {allowed}"
         return [f"DISPROVED as a promise: {favourable}."]
+    if claim.state == "proved" and holes:
+        measured = f"what was measured {_supports(claim)} {basis}"
+        return [f"UNDECIDED as a promise: {measured}, but holes prove nothing."]
     if claim.state == "proved":
         return [f"PROVED as a promise: {supports} {basis}."]
     asked = slo.format_target(target)

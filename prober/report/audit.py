@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from prober.records import Counts, CycleResult, Kind, Span
 from prober.report.answer import line, sentences
 from prober.report.facts import Fact, Table, facts
-from prober.report.json import Json
+from prober.report.json_values import Json
 from prober.report.model import Consumer, Report
 from prober.report.screen import Screen, safe
 from prober.report.words import many

@@ -45,7 +45,7 @@ def _counts(found: Comparison) -> Table | None:
             figures = (f"{total:,}", f"{bad:,}", slo.one_in(bad, total))
             cycles = f"{len(sample.blocks):,} of {sample.cycles:,}"
             rows.append((f"{each.consumer} {when}", *figures, cycles))
-    header = ("messages", "accepted", "lost", "rate", "cycles that count")
+    header = ("messages", "accepted", "lost", "rate", "cycles")
     return Table(header=header, rows=tuple(rows)) if rows else None
 
 

@@ -1,10 +1,10 @@
 """One environment over a window: all that is to be said about it, worked out once."""
 
-import platform
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import groupby
+from fractions import Fraction
+from itertools import chain, groupby
 from typing import Literal
 
 from prober import __version__, slo
@@ -12,7 +12,7 @@ from prober.clock import NS
 from prober.history import EnvironmentHistory, HourRecord, RunRecord
 from prober.report.incidents import Incident, Noted, incidents_of, noted
 from prober.report.model import messages_needed, worst_of
-from prober.report.watched import Frame, Watched, evidence_of, watched
+from prober.report.watched import Frame, Watched, watched
 from prober.slo.budgets import Status
 
 WindowKind = Literal["rolling", "calendar", "given"]
@@ -26,7 +26,6 @@ class EnvironmentReport:
 
     version: str
     """Of prober, which made the report."""
-    python: str
     environment: str
     kind: WindowKind
     from_ns: int
@@ -74,7 +73,6 @@ def build_environment(
     planned: int | None = None,
     until_ns: int | None = None,
     version: str = __version__,
-    python: str = platform.python_version(),
 ) -> EnvironmentReport:
     """Work out everything that is to be said about an environment.
 
@@ -88,7 +86,6 @@ def build_environment(
             calendar window's budget.
         until_ns: Now, where the window goes on; by default its end.
         version: Of prober, as the report is to name it.
-        python: Version of the Python that ran it.
 
     Raises:
         UsageError: An objective that cannot be.
@@ -108,7 +105,7 @@ def build_environment(
         until_ns=history.to_ns if until_ns is None else min(until_ns, history.to_ns),
     )
     hours = _by_consumer(history.hours)
-    evidence = [evidence_of(name, each) for name, each in hours.items()]
+    evidence = slo.evidence_of_hours(chain.from_iterable(hours.values()))
     # First, for it refuses an objective that cannot be.
     claim = slo.claim(evidence, target, worst_burst=worst_burst)
     consumers = tuple(watched(frame, each, hours[each.consumer]) for each in evidence)
@@ -116,7 +113,6 @@ def build_environment(
     incidents = incidents_of(history.stretches, allowed, history.annotations)
     return EnvironmentReport(
         version=version,
-        python=python,
         environment=history.environment,
         kind=kind,
         from_ns=history.from_ns,
@@ -147,6 +143,7 @@ def _by_consumer(hours: Iterable[HourRecord]) -> dict[str, list[HourRecord]]:
     return {consumer: list(group) for consumer, group in groupby(ordered, name)}
 
 
+_MIN_COVERAGE = Fraction(9, 10)
 _WORST_FIRST: tuple[Status, ...] = (
     "exhausted",
     "unknown",
@@ -167,9 +164,14 @@ def _status(consumers: Iterable[Watched], target: object) -> Status | None:
 def _recommend(
     evidence: Sequence[slo.Evidence], worst_burst: int
 ) -> slo.Recommendation | None:
-    """Return what every consumer's history supports; None if one supports nothing."""
+    """Return what every consumer's history supports.
+
+    None if one supports nothing, or has too many holes to speak for the window.
+    """
     found = [
         slo.recommend(slo.blocks(each.blocks, worst_burst), worst_burst=worst_burst)
+        if each.coverage >= _MIN_COVERAGE
+        else None
         for each in evidence
         if each.coverage is not None
     ]

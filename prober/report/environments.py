@@ -1,9 +1,11 @@
 """Several environments over their windows, the worst first."""
 
+import platform
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from prober import __version__
 from prober.report.environment import EnvironmentReport
 
 
@@ -11,8 +13,10 @@ from prober.report.environment import EnvironmentReport
 class Environments:
     """Reports of one or several environments, the worst first."""
 
+    version: str
+    """Of prober, which made the report."""
+    python: str
     made_ns: int
-    """When the report was made."""
     reports: tuple[EnvironmentReport, ...]
 
 
@@ -20,9 +24,20 @@ _ORDER = ("violated", "inconclusive", "no_data", "met", None)
 """Verdicts by how much they need somebody."""
 
 
-def together(reports: Iterable[EnvironmentReport], made_ns: int) -> Environments:
+def together(
+    reports: Iterable[EnvironmentReport],
+    made_ns: int,
+    *,
+    version: str = __version__,
+    python: str = platform.python_version(),
+) -> Environments:
     """Put reports in the order of their need: verdict, then budget, loss and name."""
-    return Environments(made_ns=made_ns, reports=tuple(sorted(reports, key=_need)))
+    return Environments(
+        version=version,
+        python=python,
+        made_ns=made_ns,
+        reports=tuple(sorted(reports, key=_need)),
+    )
 
 
 def _need(report: EnvironmentReport) -> tuple[int, Fraction, Fraction, str]:

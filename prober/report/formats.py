@@ -46,7 +46,12 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = {
+    "text": Format(module="plain", suffixes=(".txt", ".text")),
+    "markdown": Format(module="markdown", suffixes=(".md", ".markdown")),
     "json": Format(module="json", suffixes=(".json",)),
+    "csv": Format(module="csv", suffixes=(".csv",)),
+    "junit": Format(module="junit", suffixes=(".xml",)),
+    "openmetrics": Format(module="openmetrics", suffixes=(".prom", ".om")),
 }
 
 

@@ -6,7 +6,7 @@ from functools import singledispatch
 
 from prober import slo
 from prober.report import window_facts
-from prober.report.answer import finding, left, line_of, lossy, promise
+from prober.report.answer import HOLES, finding, left, line_of, lossy, promise
 from prober.report.comparison import Comparison
 from prober.report.comparison_facts import comparison_screen
 from prober.report.environment import EnvironmentReport
@@ -67,7 +67,10 @@ def sentences(report: EnvironmentReport) -> list[str]:
     found = report.verdict.reason if judged else _finding(report)
     length = f" ({span(report.seconds)}):"
     told = [found.replace(":", length, 1)]
-    told += promise(report.claim, report.target, report.needed)
+    holes = report.verdict.state in HOLES
+    told += promise(report.claim, report.target, report.needed, holes=holes)
+    if report.first_ns is None:
+        told.append("NEVER MEASURED: history has no cycle of it.")
     return told
 
 
@@ -96,10 +99,15 @@ STANDING = {
 """How an environment stands to its budget, by its verdict."""
 
 
+def standing(report: EnvironmentReport) -> str:
+    """Return how an environment stands, in two words."""
+    return STANDING[report.verdict.state if report.worst else "no_data"]
+
+
 def overview(subject: Environments) -> Screen:
     """Put several environments side by side, the worst first."""
     header = ("environment", "", "lost", "accepted", "rate", "left", "measured")
-    found = Counter(STANDING[each.verdict.state] for each in subject.reports)
+    found = Counter(map(standing, subject.reports))
     parts = [f"{count:,} {words}" for words, count in found.items()]
     opening = f"{many(len(subject.reports), 'environment')}: {', '.join(parts)}."
     return safe(
@@ -118,7 +126,7 @@ def overview(subject: Environments) -> Screen:
 
 def _row(report: EnvironmentReport) -> tuple[str, ...]:
     worst = report.worst
-    stands = STANDING[report.verdict.state].removesuffix(" budget")
+    stands = standing(report).removesuffix(" budget")
     if worst is None:
         return (report.environment, stands, "", "", "", "", "")
     bad, total = worst.valid.bad, worst.valid.accepted
@@ -136,5 +144,5 @@ def _row(report: EnvironmentReport) -> tuple[str, ...]:
 def _headlines(reports: Iterable[EnvironmentReport]) -> Iterable[tuple[str, str]]:
     """Tell in a sentence what is wrong with those with which something is."""
     for each in reports:
-        if each.verdict.state not in ("met", None):
+        if each.worst is None or each.verdict.state not in ("met", None):
             yield each.environment, sentences(each)[0]

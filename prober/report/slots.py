@@ -10,7 +10,7 @@ from prober import slo
 from prober.clock import NS
 from prober.histogram import Frozen
 from prober.history import HOUR_NS, HourRecord
-from prober.records import State
+from prober.records import Counts, State
 from prober.report.model import Latency
 
 DAY_NS = 24 * HOUR_NS
@@ -32,10 +32,14 @@ class Slot:
 
     from_ns: int
     to_ns: int
-    bad: int
-    """Lost or damaged, in cycles that count."""
-    total: int
-    """Accepted, in cycles that count."""
+    counts: Counts
+    """Over the cycles that count."""
+    planned: int
+    """Messages scheduled, whatever came of it."""
+    unseen: int
+    """Messages of inconclusive cycles that never came,"""
+    unsure: int
+    """of so many of theirs."""
     sli: float | None
     """Good of total; None when nothing counts."""
     states: dict[State, int]
@@ -53,6 +57,16 @@ class Slot:
 
     Of days only, and None while nothing counts.
     """
+
+    @property
+    def bad(self) -> int:
+        """Lost or damaged, in cycles that count."""
+        return self.counts.bad
+
+    @property
+    def total(self) -> int:
+        """Accepted, in cycles that count."""
+        return self.counts.accepted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,15 +111,16 @@ def _slot(
     supports: float | None,
 ) -> Slot:
     start_ns = hours[0].start_ns - hours[0].start_ns % length_ns
-    bad = sum(each.counts.bad for each in hours)
-    total = sum(each.counts.accepted for each in hours)
+    counts = sum((each.counts for each in hours[1:]), hours[0].counts)
     states = {state: sum(e.states.get(state, 0) for e in hours) for state in State}
     return Slot(
         from_ns=start_ns,
         to_ns=start_ns + length_ns,
-        bad=bad,
-        total=total,
-        sli=slo.Tally(bad, total).sli,
+        counts=counts,
+        planned=sum(each.planned for each in hours),
+        unseen=sum(each.unseen for each in hours),
+        unsure=sum(each.unsure for each in hours),
+        sli=slo.Tally(counts.bad, counts.accepted).sli,
         states=states,
         state=next((s for s in _WORST_FIRST if states[s]), State.MISSED),
         largest_loss=max(each.largest_loss for each in hours),

@@ -64,7 +64,7 @@ def plain(told: Screen) -> list[str]:
 def _lines(part: Part, widths: Sequence[int]) -> list[str]:
     """Return a table, or facts, as lines in the columns of the screen."""
     if isinstance(part, Table):
-        return [row.plain for row in _rows(part, widths)]
+        return [row.plain.rstrip() for row in _rows(part, widths)]
     return [f"{label:<{widths[0]}}{_SPACE}{text}" for label, text in part]
 
 

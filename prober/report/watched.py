@@ -117,23 +117,6 @@ class Frame:
     """Now, or the end of the window."""
 
 
-def evidence_of(consumer: str, hours: Sequence[HourRecord]) -> slo.Evidence:
-    """Sum up the hours of one consumer, each a block, for verdict and claim."""
-    return slo.Evidence(
-        consumer=consumer,
-        blocks=tuple(
-            slo.Tally(each.counts.bad, each.counts.accepted)
-            for each in hours
-            if each.counts.accepted
-        ),
-        states={s: sum(each.states.get(s, 0) for each in hours) for s in State},
-        unsure=slo.Tally(
-            sum(each.unseen for each in hours), sum(each.unsure for each in hours)
-        ),
-        uncounted=sum(each.uncounted for each in hours),
-    )
-
-
 def watched(
     frame: Frame, evidence: slo.Evidence, hours: Sequence[HourRecord]
 ) -> Watched:

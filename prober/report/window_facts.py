@@ -309,7 +309,7 @@ def _recommendation(report: EnvironmentReport) -> str:
     """Return the objective that this history would support."""
     found = report.recommendation
     if found is None:
-        return "no objective yet: the history is too short for one drop"
+        return "no objective yet: too little was measured"
     told = f"{slo.format_target(found.objective)} as an objective"
     remaining = found.budget.remaining
     if remaining is None:

@@ -213,6 +213,43 @@ def month() -> EnvironmentHistory:
     return history(hours, _stretches(storm), _annotations(deploy))
 
 
+def foundations() -> list[EnvironmentHistory]:
+    """Return four environments: within budget, over it, unsure, and never measured."""
+    eu = month()
+    us = _renamed(eu, "prod_us", hours=eu.hours[:250], stretches=eu.stretches[:2])
+    lost = hour(at(2, 3), environment="staging", states={State.LOSS: 50}, lost=49_000)
+    clean = range(at(2, 4), END_NS, HOUR_NS)
+    staging = [lost, *(hour(each, environment="staging") for each in clean)]
+    storm = stretch(
+        State.LOSS,
+        lost.start_ns,
+        50,
+        "49,000 lost",
+        bad=49_000,
+        largest_loss=1_000,
+        gap_sizes={49_000: 1},
+    )
+    missed = [
+        hour(start, environment="prod_us", states={State.MISSED: 60})
+        for start in range(at(10, 10), END_NS, HOUR_NS)
+    ]
+    gone = stretch(State.MISSED, at(10, 10), 470 * 60, "no daemon was running")
+    return [
+        eu,
+        dataclasses.replace(
+            us, hours=(*us.hours, *missed), stretches=(*us.stretches, gone)
+        ),
+        _renamed(eu, "staging", hours=tuple(staging), stretches=(storm,)),
+        _renamed(eu, "lab", hours=(), stretches=(), run=None, first_ns=None),
+    ]
+
+
+def _renamed(
+    one: EnvironmentHistory, name: str, **others: object
+) -> EnvironmentHistory:
+    return dataclasses.replace(one, environment=name, annotations=(), **others)  # type: ignore[arg-type]
+
+
 def _stretches(storm: int) -> list[Stretch]:
     blind = "blind readers: a new subscription got all"
     return [

@@ -20,6 +20,8 @@ from prober.records import (
     State,
 )
 from prober.report import Report, build
+from prober.report.comparison import Comparison, compare
+from prober.report.sides import side_of_report
 
 START_NS = 1_800_000_000 * NS
 VALID = (State.PASS, State.LOSS)
@@ -188,10 +190,71 @@ def inconclusive() -> RunResult:
     )
 
 
+def no_data() -> RunResult:
+    """The only consumer was cut off before anything was sent, and stayed away."""
+    reason, state = "consumer disconnected", State.INCONCLUSIVE
+    cycles = [
+        cycle(
+            index,
+            500,
+            gaps=[Span(first=index * 500, count=500)],
+            state=state,
+            reason=reason,
+        )
+        for index in range(20)
+    ]
+    return run(plan(10_000, 20), consumer(cycles), seconds=15.3)
+
+
+def upgraded(lossy: Mapping[int, int]) -> RunResult:
+    """A run of 200 cycles, some of which lost a lap or a part of one."""
+    cycles = [
+        cycle(
+            index,
+            1_000,
+            gaps=[Span(first=index * 1_000, count=lossy[index])]
+            if index in lossy
+            else (),
+        )
+        for index in range(200)
+    ]
+    return run(
+        plan(200_000, 200, rate_asked=200.0),
+        consumer(cycles, slowest_ms=30 + 4 * sum(lossy.values()) // 100),
+        environment="prod_eu",
+        seconds=1_000.4,
+        written_to=("10.0.4.7:3458",),
+    )
+
+
+def upgrade() -> Comparison:
+    """Before an upgrade one cycle was lossy, after it nine."""
+    after = {place: 1_000 if place % 2 else 400 for place in range(10, 190, 20)}
+    day_before = START_NS - 86_400 * NS
+    before = dataclasses.replace(
+        upgraded({77: 12}),
+        run_id="1a7be0f3",
+        started_at_ns=day_before,
+        ended_at_ns=day_before + 1_000 * NS,
+    )
+    old, new = (
+        build(each, Decimal("0.999"), version="0.1.0", python="3.11.0")
+        for each in (before, upgraded(after | {31: 1_000}))
+    )
+    return compare(
+        side_of_report(old),
+        side_of_report(new),
+        target=Decimal("0.999"),
+        version="0.1.0",
+        python="3.11.0",
+    )
+
+
 MADE: Mapping[str, Callable[[], RunResult]] = {
     "met": met,
     "violated": violated,
     "inconclusive": inconclusive,
+    "no_data": no_data,
 }
 TARGET = Decimal("0.99")
 

@@ -1,0 +1,171 @@
+"""A run as one JSON document, `prober.report/v1`: see `reports/schema`.
+
+A property is added here and in the schema together; what would rename or remove one is
+v2.
+"""
+
+from dataclasses import asdict
+
+from prober import slo
+from prober.clock import NS
+from prober.records import PlanFacts, Span, WriterResult
+from prober.report.json_values import (
+    Json,
+    budget,
+    claim,
+    finite,
+    latency,
+    number,
+    platform,
+    prober,
+    time,
+    verdict,
+)
+from prober.report.model import Consumer, Cycle, Report, StackDrops
+
+SCHEMA = "prober.report/v1"
+
+
+def document(report: Report) -> dict[str, Json]:
+    """Return the document as plain values, in the order of the schema."""
+    target = report.target
+    return {
+        "schema": SCHEMA,
+        "prober": prober(report.version, report.python),
+        "run": _run(report),
+        "objective": None if target is None else {"target": float(target)},
+        "verdict": verdict(report.verdict),
+        "claim": claim(report.claim),
+        "consumers": [_consumer(each) for each in report.consumers],
+        "across": _across(report.across),
+        "writers": [_writer(each) for each in report.result.writers],
+        "cycles": [_cycle(each) for each in report.cycles],
+        "reference_stack": _stack(report.stack_drops),
+        "platform": platform(report.platform),
+        "health": {name: finite(v) for name, v in report.result.health.items()},
+        "warnings": list(report.result.warnings),
+    }
+
+
+def _run(report: Report) -> dict[str, Json]:
+    result = report.result
+    return {
+        "id": result.run_id,
+        "environment": result.environment,
+        "mode": result.mode,
+        "started_at": time(result.started_at_ns),
+        "ended_at": time(result.ended_at_ns),
+        "seed": result.seed,
+        "partial": result.partial,
+        "written_to": list(result.written_to),
+        "plan": _plan(result.plan, result.rate_achieved),
+    }
+
+
+def _plan(plan: PlanFacts, achieved: float | None) -> dict[str, Json]:
+    return {
+        "messages": plan.messages,
+        "cycles": plan.cycles,
+        "rate": {"asked": plan.rate_asked, "achieved": achieved},
+        "size": plan.size,
+        "kinds": [kind.value for kind in plan.kinds],
+        "source_id": plan.source_id,
+        "whole_firehose": plan.whole_firehose,
+        "deadlines": {
+            "late_after_seconds": plan.late_after_ns / NS,
+            "lost_after_seconds": plan.lost_after_ns / NS,
+        },
+    }
+
+
+def _consumer(consumer: Consumer) -> dict[str, Json]:
+    bounds = consumer.bounds
+    return {
+        "name": consumer.name,
+        "transport": consumer.transport,
+        "counts": asdict(consumer.counts),
+        "valid": {"accepted": consumer.valid.accepted, "bad": consumer.valid.bad},
+        "sli": consumer.sli,
+        "nines": {
+            "point": consumer.nines,
+            "lower95": bounds.nines_lower,
+            "basis": {
+                "worst_burst": bounds.worst_burst,
+                "blocks": consumer.blocks,
+                "lossy_blocks": bounds.lossy_blocks,
+            },
+        },
+        "budget": budget(consumer.budget),
+        "coverage": number(consumer.coverage),
+        "latency_seconds": latency(consumer.latency),
+        "gaps": [_span(gap) for gap in consumer.gaps],
+        "cycles": {state.value: n for state, n in consumer.states.items()},
+    }
+
+
+def _across(across: slo.Across | None) -> Json:
+    if across is None:
+        return None
+    return {
+        "messages": across.messages,
+        "lost_by_all": across.lost_by_all,
+        "lost_by_some": across.lost_by_some,
+        "lost_only_by": dict(across.lost_only_by),
+    }
+
+
+def _writer(writer: WriterResult) -> dict[str, Json]:
+    def seconds(q: float) -> Json:
+        ns = writer.blocked.quantile(q)
+        return None if ns is None else ns / NS
+
+    return {
+        "written_to": writer.written_to,
+        "attempted": writer.attempted,
+        "accepted": writer.accepted,
+        "rejected": writer.rejected,
+        "ambiguous": writer.ambiguous,
+        "blocked_seconds": {
+            "p50": seconds(0.5),
+            "p99": seconds(0.99),
+            "max": seconds(1),
+        },
+    }
+
+
+def _cycle(cycle: Cycle) -> dict[str, Json]:
+    return {
+        "index": cycle.index,
+        **_span(cycle.span),
+        "first_sent_at": time(cycle.first_sent_ns),
+        "last_sent_at": time(cycle.last_sent_ns),
+        "consumers": [
+            {
+                "name": each.consumer,
+                "state": each.state.value,
+                "reason": each.reason,
+                "accepted": each.counts.accepted,
+                "lost": each.counts.lost,
+                "corrupt": each.counts.corrupt,
+            }
+            for each in cycle.outcomes
+        ],
+    }
+
+
+def _stack(drops: StackDrops | None) -> Json:
+    if drops is None:
+        return None
+    return {
+        "dropped": drops.dropped,
+        "lost": drops.lost,
+        "agrees": drops.agrees,
+        "buffers": [
+            {"buffer": each.buffer, "dropped": each.dropped, "ring": each.ring}
+            for each in drops.buffers
+        ],
+    }
+
+
+def _span(span: Span) -> dict[str, Json]:
+    return {"first": span.first, "count": span.count}
