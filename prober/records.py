@@ -215,6 +215,17 @@ class ConsumerResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """What one consumer got of the messages of one way in, in the cycles that count."""
+
+    consumer: str
+    sent: int = 0
+    lost: int = 0
+    lossy_batches: int = 0
+    """Batches with something lost in them: a path loses whole ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WriterResult:
     """One way in: what became of the messages that were given to it."""
 
@@ -225,6 +236,15 @@ class WriterResult:
     ambiguous: int
     blocked: Histogram
     """How long each batch held the writer up, in nanoseconds: the push-back."""
+    reached: tuple[Reached, ...] = ()
+    """By consumer."""
+    trouble: str = ""
+    """Why nothing at all was written to it."""
+
+    @property
+    def component(self) -> str:
+        """What is written to, without where that is: `router`."""
+        return self.written_to.partition(" at ")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,10 +22,11 @@ from prober.probe.consumer import Consumer, OpenReader
 from prober.probe.groups import Group, grouped
 from prober.probe.health import Health
 from prober.probe.job import Controls, Job, Phase, Progress, unprobed
+from prober.probe.paths import Paths
 from prober.probe.platform import CUT_OFF, PlatformWatch
 from prober.probe.primers import PRIMER_SECONDS, Primers
 from prober.probe.writers import OpenWriter, Writers
-from prober.records import CutOff, Evidence, Fault, Kind, RunResult, Sign
+from prober.records import CutOff, CycleResult, Evidence, Fault, Kind, RunResult, Sign
 from prober.stamp import Mark, Scanner
 
 PRIME_TIMEOUT_SECONDS = 15.0
@@ -64,8 +65,9 @@ class _Probe:
         self.ledger = Ledger(
             job.plan, job.deadlines, carried, keep_cycles=job.keep_cycles
         )
+        self.paths = Paths()
         self._closing = Closing(
-            self.ledger, job.plan, self.consumers.values(), clock, controls.on_cycle
+            self.ledger, job.plan, self.consumers.values(), clock, self._tell
         )
         self.health = Health(clock, self.ledger)
         self._primers = Primers(self._encoder, clock)
@@ -349,7 +351,7 @@ class _Probe:
             ended_at_ns=now_ns,
             partial=self._stop.is_set(),
             rate_achieved=achieved,
-            written_to=tuple(each.written_to for each in writer.results()),
+            written_to=tuple(e.written_to for e in writer.results() if not e.trouble),
             writers=writer.results(),
             consumers=tuple(self.ledger.results(transports, now_ns, self._planned())),
             warnings=(
@@ -359,6 +361,10 @@ class _Probe:
             ),
             health=self.health.figures(),
         )
+
+    def _tell(self, judged: Mapping[str, CycleResult]) -> None:
+        self.paths.close(judged)
+        self._controls.on_cycle(judged)
 
     def _planned(self) -> int:
         """How many cycles were to be sent: not those beyond what was enough."""
@@ -411,7 +417,7 @@ async def probe(
     run = _Probe(job, ways_out, clock, controls)
     watch = PlatformWatch(controls.platform, clock, run.cut_off)
     agents = AgentsWatch(controls.agents, clock)
-    writers = Writers(ways_in, clock, run.ledger.hand_over)
+    writers = Writers(ways_in, clock, run.ledger.hand_over, run.paths)
     with _single_error(run):
         async with contextlib.AsyncExitStack() as connections:
             await connections.enter_async_context(writers)

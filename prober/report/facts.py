@@ -8,7 +8,8 @@ from fractions import Fraction
 from prober import slo
 from prober.clock import NS
 from prober.ledger.scraped import EXPIRED
-from prober.records import BufferDrops, State
+from prober.records import BufferDrops, State, WriterResult
+from prober.report import paths
 from prober.report.model import Aside, Consumer, GapSize, Report
 from prober.report.platform import DROPPED, DROPS, PlatformCounter
 from prober.report.words import MARKS, STATES, duration, many, moment, rate
@@ -48,6 +49,7 @@ def facts(report: Report) -> list[Fact]:
         *_stack(report),
         *_platform(report),
         *_pushback(report),
+        *_paths(report),
         *_explanations(report),
         ("rate", _rate(report)),
         ("read", _read(report)),
@@ -277,6 +279,9 @@ def _pushback(report: Report) -> Iterable[Fact]:
     """Return how the ways in differ, and how long they held the writer up."""
     writers = report.result.writers
     for each in writers:
+        if each.trouble:
+            yield "way in", f"{each.written_to}: nothing was written: {each.trouble}"
+            continue
         slow = each.blocked.quantile(0.99)
         held = duration(None if slow is None else slow / NS)
         trouble = [
@@ -289,8 +294,26 @@ def _pushback(report: Report) -> Iterable[Fact]:
         ]
         if len(writers) > 1 or trouble or (slow or 0) > _PUSHBACK_NS:
             told = [f"{each.attempted:,} messages", *trouble]
+            told += _lost_by(each) if len(writers) > 1 else []
             told.append(f"p99 of a write {held}")
             yield "way in", f"{each.written_to}: {', '.join(told)}"
+
+
+def _lost_by(writer: WriterResult) -> list[str]:
+    """Return what each consumer lost of what went in there."""
+    lost = {each.consumer: each.lost for each in writer.reached}
+    if not any(lost.values()):
+        return ["none lost"] if lost else []
+    if len(lost) == 1:
+        return [f"{count:,} lost" for count in lost.values()]
+    return [f"{count:,} lost by {name}" for name, count in lost.items()]
+
+
+def _paths(report: Report) -> Iterable[Fact]:
+    """Return how much of the platform the ways in reach, and which one stands out."""
+    words = [paths.routers_words(report.routers), *map(paths.apart_words, report.apart)]
+    for place, text in enumerate(filter(None, words)):
+        yield "" if place else "paths", text
 
 
 def _explanations(report: Report) -> Iterable[Fact]:

@@ -39,6 +39,7 @@ def document(report: Report) -> dict[str, Json]:
         "consumers": [_consumer(each) for each in report.consumers],
         "across": _across(report.across),
         "writers": [_writer(each) for each in report.result.writers],
+        "routers": asdict(report.routers),
         "cycles": [_cycle(each) for each in report.cycles],
         "reference_stack": _stack(report.stack_drops),
         "platform": platform(report.platform),
@@ -130,6 +131,16 @@ def _writer(writer: WriterResult) -> dict[str, Json]:
             "p99": seconds(0.99),
             "max": seconds(1),
         },
+        "consumers": [
+            {
+                "name": each.consumer,
+                "sent": each.sent,
+                "lost": each.lost,
+                "lossy_batches": each.lossy_batches,
+            }
+            for each in writer.reached
+        ],
+        "trouble": writer.trouble,
     }
 
 

@@ -21,6 +21,7 @@ from prober.records import (
     Span,
     State,
 )
+from prober.report.paths import Apart, Routers, apart, routers_of
 from prober.report.platform import Platform, platform_of
 
 RINGS: Mapping[int, tuple[str, ...]] = {
@@ -182,6 +183,10 @@ class Report:
     """None against any other environment than the bundled stack."""
     platform: Platform | None
     """What Loggregator's own counters say; None when nobody looked."""
+    routers: Routers
+    """How many routers were tested, of how many."""
+    apart: tuple[Apart, ...]
+    """Consumers all of whose losses went in by one way of several."""
     early: bool
     """The claim is the e-process's, which was asked after every cycle."""
     explanations: tuple[Explanation, ...]
@@ -238,6 +243,8 @@ def build(
         across=slo.across_run(result.consumers) if len(consumers) > 1 else None,
         stack_drops=_stack_drops(result),
         platform=_platform(result, consumers),
+        routers=routers_of(result),
+        apart=tuple(apart(result.writers)),
         early=bool(early),
         explanations=tuple(_explain(evidence, worst_burst)) if explain else (),
     )

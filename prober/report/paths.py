@@ -1,0 +1,95 @@
+"""Which ways through the pipeline were tested, and whether one of them is worse."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from prober.records import RunResult, WriterResult
+
+_ROUTER = "router"
+_MOST_BY_AGENT = 5
+"""Connections that an agent has, each to a router that it drew by lot."""
+LEAST_BATCHES = 3
+"""Lossy batches of one way in, and of no other, that are worth a word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routers:
+    """How many routers there are, as far as known, and how many were written to."""
+
+    listed: int
+    """To be written straight to; 0 where it was not to be."""
+    tested: int
+    """Those of them that took messages in."""
+    heard_of: int
+    """Those whose counters came; 0 if none did, or they cannot be told apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apart:
+    """All that a consumer lost went in by one of several ways."""
+
+    consumer: str
+    written_to: str
+    lost: int
+    batches: int
+
+
+def routers_of(result: RunResult) -> Routers:
+    """Count routers; the same one is written to by several writers only once."""
+    straight = [each for each in result.writers if each.component == _ROUTER]
+    heard_of = {
+        each.instance
+        for each in result.platform or ()
+        if each.component == _ROUTER and each.instance
+    }
+    return Routers(
+        listed=len({each.written_to for each in straight}),
+        tested=len({each.written_to for each in straight if each.accepted}),
+        # One alone may stand for several that share its tags.
+        heard_of=len(heard_of) if len(heard_of) > 1 else 0,
+    )
+
+
+def apart(writers: Iterable[WriterResult]) -> list[Apart]:
+    """Return where all that was lost went in by one way, with others beside it."""
+    reached = [(writer, each) for writer in writers for each in writer.reached]
+    found: list[Apart] = []
+    for consumer in dict.fromkeys(each.consumer for _, each in reached):
+        mine = [(w, each) for w, each in reached if each.consumer == consumer]
+        lossy = [(w, each) for w, each in mine if each.lost]
+        if len(mine) > 1 and len(lossy) == 1:
+            [(writer, one)] = lossy
+            if one.lossy_batches >= LEAST_BATCHES:
+                found.append(
+                    Apart(
+                        consumer=consumer,
+                        written_to=writer.written_to,
+                        lost=one.lost,
+                        batches=one.lossy_batches,
+                    )
+                )
+    return found
+
+
+def routers_words(routers: Routers) -> str:
+    """Return which routers were tested in words; nothing where nobody can tell."""
+    listed, heard_of = routers.listed, routers.heard_of
+    if not listed:
+        if not heard_of:
+            return ""
+        return (
+            f"through an agent, which keeps to {min(_MOST_BY_AGENT, heard_of)} routers "
+            f"at most: which of the {heard_of:,} there are is not known"
+        )
+    if heard_of >= listed:
+        return f"{routers.tested:,} of {heard_of:,} routers tested"
+    words = f"{routers.tested:,} of the {listed:,} routers that are configured tested"
+    return f"{words}; whether there are more is not known"
+
+
+def apart_words(one: Apart) -> str:
+    """Return what lies on one path alone in words."""
+    return (
+        f"all {one.lost:,} that {one.consumer} lost, in {one.batches:,} batches, went "
+        f"in by the {one.written_to}: look at it, and at what lies behind it"
+    )

@@ -1,0 +1,131 @@
+"""Which ways through the pipeline were tested: told as far as it is known."""
+
+import dataclasses
+
+import pytest
+
+from prober.histogram import Histogram
+from prober.records import PlatformIncrease, Reached, RunResult, WriterResult
+from prober.report import build
+from prober.report.facts import facts
+from prober.report.paths import apart, routers_of, routers_words
+from tests.report import samples
+from tests.report.test_json import VALIDATOR, document
+from tests.report.test_platform import grown
+
+AGENT = "through an agent, which keeps to"
+CONFIGURED = "routers that are configured tested; whether there are more is not known"
+
+
+def way_in(name: str, *lost: Reached, trouble: str = "") -> WriterResult:
+    """A way in that took 500 messages, or none."""
+    sent = 0 if trouble else 500
+    return WriterResult(
+        written_to=name,
+        attempted=sent,
+        accepted=sent,
+        rejected=0,
+        ambiguous=0,
+        blocked=Histogram(),
+        reached=lost,
+        trouble=trouble,
+    )
+
+
+def router(number: int) -> PlatformIncrease:
+    """A counter of one of several routers."""
+    return grown("router", "egress", 0, instance=f"doppler/{number}")
+
+
+def run(*writers: WriterResult, heard_of: int = 0) -> RunResult:
+    """A run by these ways in, beside which so many routers were heard of."""
+    platform = tuple(router(number) for number in range(heard_of))
+    return dataclasses.replace(samples.met(), writers=writers, platform=platform)
+
+
+@pytest.mark.parametrize(
+    ("names", "heard_of", "words"),
+    [
+        (["agent at h:1"], 0, ""),
+        (["agent at h:1"], 1, ""),  # one set of tags may be of several
+        (
+            ["agent at h:1"],
+            8,
+            f"{AGENT} 5 routers at most: which of the 8 there are is not known",
+        ),
+        (["router at h:1", "router at h:2"], 8, "2 of 8 routers tested"),
+        (["router at h:1", "router at h:2"], 2, "2 of 2 routers tested"),
+        (
+            ["router at h:1", "router at h:2"],
+            0,
+            f"2 of the 2 {CONFIGURED}",
+        ),
+        (
+            ["router at h:1", "router at h:1", "router at h:2"],
+            8,
+            "2 of 8 routers tested",
+        ),
+        (["router at h:1", "-router at h:2"], 8, "1 of 8 routers tested"),
+        (
+            ["router at h:1", "-router at h:2"],
+            0,
+            f"1 of the 2 {CONFIGURED}",
+        ),
+    ],
+)
+def test_how_many_routers_of_how_many(
+    names: list[str], heard_of: int, words: str
+) -> None:
+    """Those that took messages in, of those that are configured or were heard of."""
+    writers = [
+        way_in(name.removeprefix("-"), trouble="shut" if name[0] == "-" else "")
+        for name in names
+    ]
+
+    assert words == routers_words(routers_of(run(*writers, heard_of=heard_of)))
+
+
+def reached(lost: int, batches: int, consumer: str = "rlp") -> Reached:
+    """What a consumer got of 500."""
+    return Reached(consumer=consumer, sent=500, lost=lost, lossy_batches=batches)
+
+
+def test_path_with_all_losses_stands_out() -> None:
+    """One way of several by which all went in that was lost is named."""
+    result = run(
+        way_in("router at h:1", reached(0, 0), reached(4, 1, "v1")),
+        way_in("router at h:2", reached(300, 3), reached(2, 1, "v1")),
+        way_in("router at h:3", trouble="no connection to it"),
+    )
+
+    report = build(result, None)
+
+    told = [f"{label}: {text}" for label, text in facts(report)]
+    assert (
+        "way in: router at h:1: 500 messages, 0 lost by rlp, 4 lost by v1, p99 of a "
+        "write no data" in told
+    )
+    assert "way in: router at h:3: nothing was written: no connection to it" in told
+    assert (
+        ": all 300 that rlp lost, in 3 batches, went in by the router at h:2: look at "
+        "it, and at what lies behind it" in told
+    )
+    VALIDATOR.validate(document(report))
+    assert {"listed": 3, "tested": 2, "heard_of": 0} == document(report)["routers"]
+    assert [(0, 500), (300, 500)] == [
+        (each["consumers"][0]["lost"], each["consumers"][0]["sent"])
+        for each in document(report)["writers"][:2]
+    ]
+
+
+@pytest.mark.parametrize(
+    "writers",
+    [
+        [way_in("router at h:1", reached(300, 3))],  # no other to compare with
+        [way_in("router at h:1", reached(300, 3)), way_in("b", reached(1, 1))],
+        [way_in("router at h:1", reached(200, 2)), way_in("b", reached(0, 0))],
+    ],
+)
+def test_chance_is_not_called_a_path(writers: list[WriterResult]) -> None:
+    """Losses on several ways in, or in hardly any batches, point nowhere."""
+    assert [] == apart(writers)
