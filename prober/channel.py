@@ -20,11 +20,14 @@ MAX_RECEIVE_BYTES = 64 << 20
 Options = list[tuple[str, int | str]]
 
 
-def credentials(tls: Tls) -> grpc.ChannelCredentials:
+def credentials(tls: Tls | None) -> grpc.ChannelCredentials:
     """Read the certificate files, and return what a channel needs of them.
 
-    Raises UsageError naming the file that cannot be read.
+    None is for the null pipeline of `prober.bench`: no TLS, and gRPC itself sees to it
+    that the peer is on loopback. Raises UsageError naming the file that cannot be read.
     """
+    if tls is None:
+        return grpc.local_channel_credentials(grpc.LocalConnectionType.LOCAL_TCP)
     return grpc.ssl_channel_credentials(
         root_certificates=_read(tls.ca_file),
         private_key=_read(tls.key_file),
@@ -41,18 +44,19 @@ def _read(path: str) -> bytes:
         ) from error
 
 
-def options(tls: Tls, *, pings: bool) -> Options:
+def options(tls: Tls | None, *, pings: bool) -> Options:
     """Return the channel options: a connection of its own, kept alive by pings or not.
 
     Loggregator ends connections that are pinged more often than every 10 s.
     """
     chosen: Options = [
-        ("grpc.ssl_target_name_override", tls.server_name),
         ("grpc.use_local_subchannel_pool", 1),
         ("grpc.max_receive_message_length", MAX_RECEIVE_BYTES),
         ("grpc.max_send_message_length", -1),
         ("grpc.enable_retries", 0),
     ]
+    if tls is not None:
+        chosen.append(("grpc.ssl_target_name_override", tls.server_name))
     if pings:
         chosen += [
             ("grpc.keepalive_time_ms", 20_000),
@@ -96,12 +100,20 @@ _EXPLANATIONS: tuple[tuple[str, str], ...] = (
 
 
 def explain(
-    peer: str, address: str, tls: Tls, code: grpc.StatusCode, details: str | None
+    peer: str,
+    address: str,
+    tls: Tls | None,
+    code: grpc.StatusCode,
+    details: str | None,
 ) -> CouldNotProbe:
     """Return the error that tells a person what a failed call to a peer means."""
     details = details or ""
     where = f"the {peer} at {address}"
-    names = {"name": tls.server_name, "ca": tls.ca_file, "cert": tls.cert_file}
+    names = {
+        "name": tls.server_name if tls else "",
+        "ca": tls.ca_file if tls else "",
+        "cert": tls.cert_file if tls else "",
+    }
     for needle, meaning in _EXPLANATIONS:
         if needle.format(**names).lower() in details.lower():
             words = meaning.format(**names)

@@ -1,7 +1,10 @@
 """What tests share: the reference stack, and certificates that nobody trusts."""
 
 import os
+import tempfile
 
+# What is remembered of this machine and its user is nobody's business here.
+os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="prober-tests-")
 # Handshakes fail on purpose here: what gRPC's core prints of that is noise.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 

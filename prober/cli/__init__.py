@@ -16,6 +16,7 @@ COMMANDS = (
     "audit",
     "plan",
     "reference",
+    "bench",
     "init",
     "config",
 )

@@ -1,10 +1,7 @@
 """`prober run`: one probe, one screen, one exit code."""
 
 import asyncio
-import contextlib
 import secrets
-import signal
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from itertools import starmap
 from typing import TYPE_CHECKING, Any
@@ -14,6 +11,7 @@ from click.core import ParameterSource
 
 from prober.cli import values
 from prober.cli.deciding import EarlyDecision, LossGuard, followers
+from prober.cli.interrupting import interruptible
 from prober.cli.options import Options, check, run_options
 from prober.clock import SystemClock
 from prober.errors import CouldNotProbe
@@ -155,6 +153,7 @@ async def _probe(
     """Open what is to be probed, and probe it."""
     from rich.console import Console
 
+    from prober.cli import trusted
     from prober.cli.display import watching
     from prober.probe import Controls, probe
 
@@ -162,7 +161,7 @@ async def _probe(
     console = Console(stderr=True, quiet=options.quiet)
     guard = LossGuard(None if target.reference else job.plan)
     async with (
-        _interruptible() as stop,
+        interruptible() as stop,
         target.ends(options, clock, job.plan) as ends,
     ):
         if target.reference is None:
@@ -184,37 +183,13 @@ async def _probe(
                 clock,
                 controls,
             )
-        warnings = (*result.warnings, *guard.words())
+        warnings = (
+            *result.warnings,
+            *guard.words(),
+            *trusted.warnings(job.plan.rate, result),
+        )
         drops = await ends.drops()
     return replace(result, stack_drops=drops, warnings=warnings)
-
-
-@contextlib.asynccontextmanager
-async def _interruptible() -> AsyncIterator[asyncio.Event]:
-    """Yield an event that the first Ctrl-C sets; the second one aborts.
-
-    SIGTERM does the same, so that whoever stops the process gets a partial result.
-    """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    task = asyncio.current_task()
-    assert task is not None  # noqa: S101 - within a coroutine there is one
-
-    def interrupt() -> None:
-        if stop.is_set():
-            task.cancel()
-        stop.set()
-
-    caught = (signal.SIGINT, signal.SIGTERM)
-    for each in caught:
-        loop.add_signal_handler(each, interrupt)
-    try:
-        yield stop
-    except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
-    finally:
-        for each in caught:
-            loop.remove_signal_handler(each)
 
 
 def _announcement(plan: Plan, ends: "Ends") -> str:

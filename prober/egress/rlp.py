@@ -65,7 +65,7 @@ class RlpReader(Reconnecting):
     def __init__(
         self,
         address: str,
-        tls: Tls,
+        tls: Tls | None,
         clock: Clock,
         *,
         source_id: str | None,

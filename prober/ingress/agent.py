@@ -56,7 +56,7 @@ class AgentWriter:
     def __init__(
         self,
         address: str,
-        tls: Tls,
+        tls: Tls | None,
         clock: Clock,
         report: Report,
         *,

@@ -1,0 +1,37 @@
+"""Which CPUs this process runs on, where the operating system lets one choose (Linux).
+
+Python runs one thread at a time, and its threads take turns. Between CPUs a turn costs
+more than on one: held to a single CPU, a prober at its limit does as much with less,
+and leaves the others to what it measures. At low rates nothing is gained, and on a
+machine that is busy otherwise the prober then waits for just that CPU: so nobody is
+held to one who did not ask for it.
+"""
+
+import os
+from collections.abc import Collection
+
+from prober.errors import UsageError
+
+
+def usable() -> tuple[int, ...]:
+    """Return the CPUs that this process may use, in order."""
+    if hasattr(os, "sched_getaffinity"):
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return tuple(range(os.cpu_count() or 1))
+
+
+def hold(cpus: Collection[int]) -> None:
+    """Let this process use only these, and with it all that it starts from now on.
+
+    Raises UsageError where that cannot be, or when there is no such CPU.
+    """
+    known = ", ".join(map(str, usable()))
+    if not hasattr(os, "sched_setaffinity"):
+        raise UsageError("this operating system pins no process: leave --pin out")
+    try:
+        os.sched_setaffinity(0, cpus)
+    except (OSError, OverflowError, ValueError) as error:
+        asked = ", ".join(map(str, cpus))
+        raise UsageError(
+            f"there is no CPU {asked} for us here: choose from {known}"
+        ) from error
