@@ -49,30 +49,38 @@ def say(*sentences: str) -> None:
         console.print(Text(sentence))
 
 
-def write_document(document: str, path: str) -> None:
+def write_document(document: str | bytes, path: str) -> None:
     """Write a document to a file, or to standard output if that cannot be."""
     if path == STDOUT:
-        sys.stdout.write(document)
-        sys.stdout.flush()
+        _print(document)
         return
     try:
         _replace(Path(path), document)
     except OSError as error:
-        sys.stderr.write(
-            f"cannot write {path}: {error.strerror}; the document follows on standard "
-            "output\n"
-        )
+        lost = isinstance(document, bytes) and sys.stdout.isatty()
+        follows = "" if lost else "; the document follows on standard output"
+        sys.stderr.write(f"cannot write {path}: {error.strerror}{follows}\n")
+        if not lost:  # a picture would only upset a terminal, whose screen says it all
+            _print(document)
+
+
+def _print(document: str | bytes) -> None:
+    if isinstance(document, bytes):
+        sys.stdout.buffer.write(document)
+    else:
         sys.stdout.write(document)
+    sys.stdout.flush()
 
 
-def _replace(path: Path, document: str) -> None:
+def _replace(path: Path, document: str | bytes) -> None:
     """Write a file whole or not at all, unless it is no ordinary file."""
+    raw = document if isinstance(document, bytes) else document.encode()
     if path.exists() and not path.is_file():
-        path.write_text(document)
+        path.write_bytes(raw)
         return
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_text(document)
+        beside.write_bytes(raw)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """Before and after: what two sides lost, how fast they were, and is it worse?"""
 
+import math
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Literal
 
 from prober import __version__, slo
 from prober.report.model import Latency
-from prober.report.words import many
+from prober.report.words import many, rate
 from prober.slo.blocking import at_least
 from prober.slo.exits import REGRESSION
 from prober.slo.regressions import ALPHA
@@ -46,6 +47,11 @@ class Side:
     to_ns: int
     version: str
     """Of the prober that measured it."""
+    rate: float | None
+    """Messages a second that were asked for; None for as fast as possible."""
+    whole_firehose: bool
+    target: Decimal | None
+    """The objective that it was held against."""
     samples: tuple[Sample, ...]
 
 
@@ -85,6 +91,8 @@ class Comparison:
     consumers: tuple[Compared, ...]
     alone: tuple[str, ...]
     """Consumers that only one side has."""
+    unlike: tuple[str, ...]
+    """What else differs than what is compared, in sentences: it may be why."""
     state: ComparedState
     """Of the consumer that fared worst."""
     exit_code: int
@@ -105,9 +113,24 @@ def compare(
     """Tell whether the second side loses more than the first.
 
     Cycles are merged into blocks of at least `worst_burst` messages, and of alike size
-    on both sides, for one lap of a ring may span several cycles. Raises UsageError for
-    an objective that cannot be, ValueError for a worst burst below one message.
+    on both sides, for one lap of a ring may span several cycles.
+
+    Args:
+        before: The one side.
+        after: The other one, which may be worse.
+        target: The objective, of which half of the budget has to be exceeded for a
+            loss to matter; by default the later side's, or else the other's.
+        worst_burst: The most messages that a single drop can cost, at least 1.
+        version: Of prober, as the comparison is to name it.
+        python: Version of the Python that ran it.
+
+    Raises:
+        UsageError: An objective that cannot be.
+        ValueError: A worst burst below one message.
+
     """
+    if target is None:
+        target = before.target if after.target is None else after.target
     old = {each.consumer: each for each in before.samples}
     new = {each.consumer: each for each in after.samples}
     compared = tuple(
@@ -125,6 +148,7 @@ def compare(
         worst_burst=worst_burst,
         consumers=compared,
         alone=tuple(sorted(old.keys() ^ new.keys())),
+        unlike=tuple(_unlike(before, after)),
         state=state,
         exit_code=_EXIT_CODES[state],
         reason=next(
@@ -132,6 +156,21 @@ def compare(
             "NOTHING TO COMPARE: no consumer is on both sides.",
         ),
     )
+
+
+def _unlike(before: Side, after: Side) -> Iterable[str]:
+    """Tell how the sides were measured differently."""
+    rates = sorted(each.rate or math.inf for each in (before, after))
+    if rates[0] * _ALIKE < rates[1]:
+        was, now = (
+            "as fast as possible" if each.rate is None else rate(each.rate)
+            for each in (before, after)
+        )
+        yield f"asked rates differ, {was} before and {now} after: rate decides loss"
+    if before.whole_firehose != after.whole_firehose:
+        yield "one side read the whole Firehose, the other only its own source"
+    if before.environment != after.environment:
+        yield f"environments differ: {before.environment} and {after.environment}"
 
 
 _EXIT_CODES: Mapping[ComparedState, int] = {
@@ -204,7 +243,7 @@ def alike(
 
 
 _ALIKE = 1.5
-"""By how much the mean size of blocks may differ between both sides."""
+"""By how much the mean size of blocks, or a rate, may differ between both sides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,6 +65,8 @@ def _facts(found: Comparison) -> Iterable[Fact]:
         yield "test", _test(each, several=len(found.consumers) > 1)
     if found.alone:
         yield "not compared", f"only on one side: {', '.join(found.alone)}"
+    for text in found.unlike:
+        yield "warning", text
     yield "judged", _judged(found)
     yield "before", _side(found.before)
     yield "after", _side(found.after)

@@ -63,6 +63,12 @@ class EnvironmentReport:
         """How long the window is."""
         return (self.to_ns - self.from_ns) / NS
 
+    @property
+    def known_seconds(self) -> float:
+        """For how much of it there is history: not before the first cycle ever."""
+        began_ns = max(self.from_ns, self.first_ns or self.from_ns)
+        return max(0, self.until_ns - began_ns) / NS
+
 
 def build_environment(
     history: EnvironmentHistory,
@@ -71,20 +77,20 @@ def build_environment(
     target: Decimal | None = None,
     worst_burst: int | None = None,
     planned: int | None = None,
-    until_ns: int | None = None,
+    to_ns: int | None = None,
     version: str = __version__,
 ) -> EnvironmentReport:
     """Work out everything that is to be said about an environment.
 
     Args:
-        history: What is known of it in the window.
+        history: What is known of it in the window, up to now or to its end.
         kind: How the window came about.
         target: The objective as a ratio; by default the one of the latest run.
         worst_burst: The most messages that a single drop can cost; by default what the
             latest run took it for.
         planned: Messages of the whole window on each consumer: the basis of a
             calendar window's budget.
-        until_ns: Now, where the window goes on; by default its end.
+        to_ns: The end of a window that goes on; by default that of what is known.
         version: Of prober, as the report is to name it.
 
     Raises:
@@ -102,7 +108,7 @@ def build_environment(
         target=target,
         worst_burst=worst_burst,
         planned=planned,
-        until_ns=history.to_ns if until_ns is None else min(until_ns, history.to_ns),
+        to_ns=history.to_ns if to_ns is None else max(to_ns, history.to_ns),
     )
     hours = _by_consumer(history.hours)
     evidence = slo.evidence_of_hours(chain.from_iterable(hours.values()))
@@ -116,14 +122,14 @@ def build_environment(
         environment=history.environment,
         kind=kind,
         from_ns=history.from_ns,
-        to_ns=history.to_ns,
-        until_ns=frame.until_ns,
+        to_ns=frame.to_ns,
+        until_ns=history.to_ns,
         first_ns=history.first_ns,
         run=run,
         target=target,
         planned=planned,
         worst_burst=worst_burst,
-        verdict=slo.verdict(evidence, target),
+        verdict=slo.verdict(evidence, target, planned=planned),
         claim=claim,
         needed=messages_needed((each.bounds for each in consumers), target),
         status=_status(consumers, target),
@@ -177,4 +183,5 @@ def _recommend(
     ]
     if not found or None in found:
         return None
-    return min((each for each in found if each), key=lambda each: each.objective)
+    known = (each for each in found if each)
+    return min(known, key=lambda e: (e.objective, e.budget.remaining or 0))

@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
+from types import ModuleType
 from typing import TypeAlias
 
 from prober.errors import UsageError
@@ -26,15 +27,13 @@ class Format:
     extra: str = ""
     """The extra of the distribution that brings what it needs, if it needs any."""
 
-    def render(self, subject: Subject) -> str | bytes:
-        """Return a subject as a whole file.
+    def load(self) -> ModuleType:
+        """Import what it needs.
 
-        Raises UsageError where what it needs is not installed, or when the format has
-        nothing to say of such a subject.
+        Raises UsageError, telling what to install, where that is not there.
         """
         try:
-            module = importlib.import_module(f"prober.report.{self.module}")
-            rendered: str | bytes = module.render(subject)
+            return importlib.import_module(f"prober.report.{self.module}")
         except ImportError as error:
             if not self.extra:
                 raise
@@ -42,6 +41,10 @@ class Format:
             raise UsageError(
                 f"{self.suffixes[0]} files need {error.name}: {needed}"
             ) from error
+
+    def render(self, subject: Subject) -> str | bytes:
+        """Return a subject as a whole file; raises as `load` does."""
+        rendered: str | bytes = self.load().render(subject)
         return rendered
 
 

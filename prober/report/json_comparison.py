@@ -22,6 +22,7 @@ def document(found: Comparison) -> dict[str, Json]:
         "after": _side(found.after),
         "consumers": [_compared(each) for each in found.consumers],
         "not_compared": list(found.alone),
+        "warnings": list(found.unlike),
     }
 
 
@@ -32,6 +33,8 @@ def _side(side: Side) -> dict[str, Json]:
         "from": time(side.from_ns),
         "to": time(side.to_ns),
         "version": side.version,
+        "rate": side.rate,
+        "whole_firehose": side.whole_firehose,
     }
 
 

@@ -65,13 +65,20 @@ def sentences(report: EnvironmentReport) -> list[str]:
     """Return what it comes to; each opens with that in capitals."""
     judged = report.verdict.state is not None
     found = report.verdict.reason if judged else _finding(report)
-    length = f" ({span(report.seconds)}):"
-    told = [found.replace(":", length, 1)]
+    told = [found.replace(":", f" ({_length(report)}):", 1)]
     holes = report.verdict.state in HOLES
     told += promise(report.claim, report.target, report.needed, holes=holes)
     if report.first_ns is None:
         told.append("NEVER MEASURED: history has no cycle of it.")
     return told
+
+
+def _length(report: EnvironmentReport) -> str:
+    """Return `30 d`, or `1.1 d of 30 d` where history is younger."""
+    whole, known = span(report.seconds), report.known_seconds
+    if report.first_ns is None or known >= report.seconds:
+        return whole
+    return f"{slo.format_duration(int(known))} of {whole}"
 
 
 def _finding(report: EnvironmentReport) -> str:

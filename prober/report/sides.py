@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from prober import slo
 from prober.clock import NS
-from prober.history import COUNTED, CycleRecord
+from prober.history import COUNTED, CycleRecord, RunRecord
 from prober.records import CycleResult, State
 from prober.report.comparison import Sample, Side
 from prober.report.json_run import SCHEMA
@@ -23,6 +24,9 @@ def side_of_report(report: Report) -> Side:
         from_ns=result.started_at_ns,
         to_ns=result.ended_at_ns,
         version=report.version,
+        rate=result.plan.rate_asked,
+        whole_firehose=result.plan.whole_firehose,
+        target=report.target,
         samples=tuple(
             _sample(consumer.name, seen.cycles, consumer.latency)
             for consumer, seen in zip(report.consumers, result.consumers, strict=True)
@@ -51,7 +55,7 @@ def side_of_document(document: Mapping[str, Any]) -> Side:
     """
     if document["schema"] != SCHEMA:
         raise ValueError(document["schema"])
-    run = document["run"]
+    run, objective = document["run"], document["objective"]
     outcomes: dict[str, list[Mapping[str, Any]]] = {}
     for cycle in document["cycles"]:
         for seen in cycle["consumers"]:
@@ -62,6 +66,9 @@ def side_of_document(document: Mapping[str, Any]) -> Side:
         from_ns=_ns(run["started_at"]),
         to_ns=_ns(run["ended_at"]),
         version=str(document["prober"]["version"]),
+        rate=run["plan"]["rate"]["asked"],
+        whole_firehose=bool(run["plan"]["whole_firehose"]),
+        target=None if objective is None else Decimal(str(objective["target"])),
         samples=tuple(
             _told(consumer, outcomes.get(consumer["name"], ()))
             for consumer in document["consumers"]
@@ -96,13 +103,15 @@ def _ns(written: str) -> int:
     return whole * NS + int(fraction.ljust(9, "0")[:9])
 
 
-def side_of_cycles(
-    records: Iterable[CycleRecord], label: str, *, version: str = ""
+def side_of_history(
+    records: Iterable[CycleRecord], run: RunRecord, *, label: str = ""
 ) -> Side:
     """Return cycles that history keeps as one side, in the order of their schedule.
 
-    Raises ValueError without any that is final.
+    `run` is theirs, or the latest of theirs, for how they were measured. Raises
+    ValueError without any that is final.
     """
+    label = label or f"run {run.run_id}"
     cycles = sorted(
         (each for each in records if each.state is not None),
         key=lambda each: each.scheduled_ns,
@@ -117,11 +126,21 @@ def side_of_cycles(
         environment=cycles[0].environment,
         from_ns=cycles[0].scheduled_ns,
         to_ns=max(each.final_ns or each.scheduled_ns for each in cycles),
-        version=version,
+        version=run.version,
+        rate=_rate(run),
+        whole_firehose=run.plan.whole_firehose,
+        target=None if run.target is None else slo.parse_target(run.target),
         samples=tuple(
             _of_records(name, found) for name, found in sorted(by_consumer.items())
         ),
     )
+
+
+def _rate(run: RunRecord) -> float | None:
+    """Return messages a second: a daemon spreads a cycle over its minute."""
+    if run.every_ns is None:
+        return run.plan.rate_asked
+    return run.plan.messages / max(1, run.plan.cycles) * NS / run.every_ns
 
 
 def _of_records(name: str, cycles: Sequence[CycleRecord]) -> Sample:

@@ -113,8 +113,8 @@ class Frame:
     worst_burst: int
     planned: int | None
     """Messages of the whole window: the budget's basis, if not those that counted."""
-    until_ns: int
-    """Now, or the end of the window."""
+    to_ns: int
+    """The end of the window; later than that of the history where it goes on."""
 
 
 def watched(
@@ -176,13 +176,13 @@ def _pace(
     if budget is None or frame.target is None:
         return None
     history = frame.history
-    from_ns = max(history.from_ns, frame.until_ns - DAY_NS)
+    from_ns = max(history.from_ns, history.to_ns - DAY_NS)
     lately = [each.counts for each in hours if each.start_ns >= from_ns]
     bad, total = sum(c.bad for c in lately), sum(c.accepted for c in lately)
     burn = slo.burn_rate(bad, total, frame.target)
     if burn is None:
         return None
-    period = (history.to_ns - history.from_ns) / NS
+    period = (frame.to_ns - history.from_ns) / NS
     lasts = slo.time_to_exhaustion(float(budget.remaining), burn, period)
     soon = lasts is not None and 0 < lasts <= period
     return Pace(
@@ -190,7 +190,7 @@ def _pace(
         bad=bad,
         total=total,
         burn=burn,
-        exhausted_ns=frame.until_ns + round(lasts * NS) if soon and lasts else None,
+        exhausted_ns=history.to_ns + round(lasts * NS) if soon and lasts else None,
     )
 
 

@@ -30,8 +30,9 @@ _WHEN = "%m-%d %H:%M"
 
 def before(report: EnvironmentReport) -> tuple[Fact, ...]:
     """Return what comes first: budget, incidents, notes, and how far to trust it."""
+    several = len(report.consumers) > 1  # then there is a table of them
     return (
-        *_each(report, "budget", _budget),
+        *([] if several else _each(report, "budget", _budget)),
         *_each(report, "pace", lambda each: pace(report, each)),
         *_incidents(report),
         *_notes(report),
@@ -58,13 +59,14 @@ def after(report: EnvironmentReport) -> tuple[Fact, ...]:
 
 def counts(report: EnvironmentReport) -> Table:
     """Return what each consumer lost, of how many, and what is left to it."""
-    header = ("messages", "accepted", "late", "corrupt", "lost", "budget")
+    header = ("messages", "accepted", "corrupt", "lost", "allowed", "left")
     rows = []
     for each in report.consumers:
-        v = each.valid
-        budget = "" if each.budget is None else left(each.budget.remaining)
-        figures = (f"{n:,}" for n in (v.accepted, v.late, v.corrupt, v.lost))
-        rows.append((each.name, *figures, budget.removesuffix(" left")))
+        v, budget = each.valid, each.budget
+        figures = (f"{n:,}" for n in (v.accepted, v.corrupt, v.lost))
+        allowed = "" if budget is None else f"{int(budget.allowed):,}"
+        share = "" if budget is None else left(budget.remaining).removesuffix(" left")
+        rows.append((each.name, *figures, allowed, share))
     return Table(header=header, rows=tuple(rows))
 
 
@@ -238,7 +240,7 @@ def _aside(aside: SetAside) -> str:
 
 
 def _worst_case(consumer: Watched) -> str:
-    if not consumer.unsure:
+    if not consumer.unseen:
         return ""
     bad = consumer.valid.bad + consumer.unseen
     total = consumer.valid.accepted + consumer.unsure
@@ -282,9 +284,9 @@ def _rate(report: EnvironmentReport) -> Iterable[Fact]:
             f"asked {size:,} messages every {span(run.every_ns / NS)} ({rate(asked)})"
         )
     planned = max((each.planned for each in report.consumers), default=0)
-    seconds = (report.until_ns - report.from_ns) / NS
-    if planned and seconds > 0:
-        got = max(each.valid.attempted for each in report.consumers) / seconds
+    if planned and report.known_seconds:
+        attempted = max(each.valid.attempted for each in report.consumers)
+        got = attempted / report.known_seconds
         told += f", achieved {rate(got)} in cycles that count"
     kinds = "+".join(kind.value for kind in run.plan.kinds)
     yield "rate", f"{told}; {kinds}, {run.plan.size} bytes"
@@ -314,8 +316,7 @@ def _recommendation(report: EnvironmentReport) -> str:
     remaining = found.budget.remaining
     if remaining is None:
         return told
-    share = tight(Fraction(remaining))
-    return f"{told}: this history would have left {share} of its budget"
+    return f"{told}, its budget then {left(Fraction(remaining))}"
 
 
 def _read(report: EnvironmentReport) -> Iterable[Fact]:

@@ -46,14 +46,20 @@ class _Case:
     min_coverage: Decimal
     where: str
     """` on rlp` where there are several consumers."""
+    planned: int | None
+
+    def allowed(self, counts: Tally) -> Fraction:
+        """Return how many may be bad: of those counted, or of those planned."""
+        total = counts.total if self.planned is None else self.planned
+        return budget_ratio(self.target) * total
 
     def over(self, counts: Tally) -> bool:
         """Tell whether more are bad than the budget allows: exactly, in fractions."""
-        return counts.bad > budget_ratio(self.target) * counts.total
+        return counts.bad > self.allowed(counts)
 
     def numbers(self) -> str:
         """Return what was counted beside what is allowed."""
-        allowed = budget_ratio(self.target) * self.evidence.counted.total
+        allowed = self.allowed(self.evidence.counted)
         asked = format_target(self.target)
         return f"{lost_of(self.evidence.counted)}; {asked} allows {int(allowed):,}"
 
@@ -64,6 +70,7 @@ def verdict(
     *,
     min_coverage: Decimal | str = "0.9",
     failure: str | None = None,
+    planned: int | None = None,
 ) -> Verdict:
     """Judge a run, or a window, by counting its messages on every consumer.
 
@@ -72,6 +79,8 @@ def verdict(
         target: The objective; None for none.
         min_coverage: The least share of cycles that must count, as a decimal ratio.
         failure: Why nothing at all could be measured, as one sentence.
+        planned: Messages of the whole window on each consumer, the basis of a
+            calendar's budget; None takes those that counted.
 
     Raises:
         UsageError: An objective that cannot be.
@@ -90,6 +99,7 @@ def verdict(
                 target=as_target(target),
                 min_coverage=Decimal(min_coverage),
                 where=_on(each, evidence),
+                planned=planned,
             )
         )
         for each in sorted(evidence, key=lambda e: e.counted.loss or 0, reverse=True)
@@ -136,10 +146,9 @@ def _uncovered(case: _Case) -> bool:
 
 def _left(case: _Case) -> str:
     """Return how much of the budget is left, and how much of it is sure."""
-    budget = budget_ratio(case.target)
     left, sure = (
-        format_share(1 - bad / (budget * total), 1)
-        for bad, total in (case.evidence.counted, case.evidence.worst)
+        format_share(1 - counts.bad / case.allowed(counts), 1)
+        for counts in (case.evidence.counted, case.evidence.worst)
     )
     unseen = f" ({sure} if all that went unseen was lost)" if sure != left else ""
     return f"; {left} is left{unseen}" if case.evidence.worst.bad else ""

@@ -257,3 +257,14 @@ def test_a_consumer_of_which_nothing_was_expected_has_no_say() -> None:
 
     assert ("met", "no_data") == (found.state, alone.state)
     assert slo.claim([carried], Decimal("0.99"), worst_burst=1) == promise
+
+
+def test_planned_messages_are_the_basis_of_a_calendar() -> None:
+    """A loss early in the month is within the month's budget, which is known ahead."""
+    early = [evidence((99, PASS), (1, loss(11)))]
+
+    elapsed = slo.verdict(early, "99.9")
+    planned = slo.verdict(early, "99.9", planned=20_000)
+
+    assert ("violated", "met") == (elapsed.state, planned.state)
+    assert "99.9 % allows 20; 45.0 % is left." in planned.reason
