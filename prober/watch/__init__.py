@@ -1,0 +1,1 @@
+"""The daemon: its alerts, its metrics."""
