@@ -56,8 +56,9 @@ class Send:
 class Plan:
     """A known quantity of messages, cut into cycles that are judged one by one.
 
-    `rate` is in messages a second, None for as fast as possible. Raises UsageError for
-    a plan that cannot be.
+    `rate` is in messages a second, None for as fast as possible. `control` messages of
+    each cycle are withheld, and have to be found missing. Raises UsageError for a plan
+    that cannot be.
     """
 
     messages: int
@@ -67,6 +68,7 @@ class Plan:
     kinds: tuple[Kind, ...]
     source_id: str
     seed: int
+    control: int = 0
 
     def __post_init__(self) -> None:
         if not 1 <= self.messages < MAX_MESSAGES:
@@ -83,12 +85,23 @@ class Plan:
                 f"cannot cut {self.messages:,} messages into {self.cycles:,} cycles: "
                 "ask for 1 cycle or more, and no more than there are messages"
             )
+        if not 0 <= self.control < self.messages // self.cycles:
+            raise UsageError(
+                f"cannot withhold {self.control:,} of the "
+                f"{self.messages // self.cycles:,} messages of a cycle as a positive "
+                "control: ask for fewer, 0 for none"
+            )
         if self.rate is not None and self.rate <= 0:
             raise UsageError("a rate must be above 0 messages a second")
         if not 0 < self.sizes.low <= self.sizes.high:
             raise UsageError(f"a size cannot be {self.sizes}: ask for LOW-HIGH bytes")
         if not self.kinds or len(set(self.kinds)) < len(self.kinds):
             raise UsageError("name each kind of envelope once, and at least one")
+
+    @property
+    def to_send(self) -> int:
+        """How many messages are sent in all: those that are withheld are not."""
+        return self.messages - self.cycles * self.control
 
     def span_of(self, cycle: int) -> Span:
         """Return a cycle's sequence numbers; the first cycle takes the remainder.
@@ -147,6 +160,14 @@ class Plan:
         lots = self._lot(_numbers(span), salt=2) % np.uint64(width)
         return [self.sizes.low + lot for lot in lots.tolist()]
 
+    def withheld_of(self, cycle: int) -> NDArray[np.int64]:
+        """Return the messages of a cycle that are not sent, ascending: its control."""
+        span = self.span_of(cycle)
+        if not self.control:
+            return np.empty(0, dtype=np.int64)
+        lots = self._lot(_numbers(span), salt=3)
+        return np.sort(np.argsort(lots, kind="stable")[: self.control]) + span.first
+
     def due_ns(self, sequence: int) -> int:
         """Return when a message is to be sent, in nanoseconds after the start."""
         if self.rate is None:
@@ -163,13 +184,22 @@ class Plan:
         if self.rate is not None:
             length = min(max(int(self.rate * TICK), 1), length)
         for cycle in range(self.cycles):
-            span = self.span_of(cycle)
-            for first in range(span.first, span.end, length):
-                yield Send(
-                    span=Span(first=first, count=min(length, span.end - first)),
-                    cycle=cycle,
-                    due_ns=self.due_ns(first),
-                )
+            for part in self._sent_parts(cycle):
+                for first in range(part.first, part.end, length):
+                    yield Send(
+                        span=Span(first=first, count=min(length, part.end - first)),
+                        cycle=cycle,
+                        due_ns=self.due_ns(first),
+                    )
+
+    def _sent_parts(self, cycle: int) -> Iterator[Span]:
+        """Yield a cycle's messages in order, without those that are withheld."""
+        span = self.span_of(cycle)
+        first = span.first
+        for end in (*self.withheld_of(cycle).tolist(), span.end):
+            if end > first:
+                yield Span(first=first, count=end - first)
+            first = end + 1
 
     def _lot(self, sequence: _Sequence, *, salt: int) -> _Sequence:
         """Draw 64 bits that depend on seed, sequence number and salt alone.

@@ -262,6 +262,8 @@ class PlanFacts:
     whole_firehose: bool
     late_after_ns: int
     lost_after_ns: int
+    control: int = 0
+    """Messages of each cycle that were withheld, and had to be found missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ class Options:
     source_id: str
     whole_firehose: bool
     seed: int | None
+    control: int
     late_after: int
     lost_after: int | None
     slo: Decimal | None
@@ -116,6 +117,14 @@ _OPTIONS: tuple[Callable[[_Command], _Command], ...] = (
         metavar="N",
         panel="What is sent",
         help="Of every random choice.  [default: drawn, and told]",
+    ),
+    click.option(
+        "--control",
+        type=values.Count(0),
+        metavar="K",
+        default=0,
+        panel="How it is judged",
+        help="Withhold K of each cycle, which have to be found missing.  [default: 0]",
     ),
     click.option(
         "--whole-firehose",

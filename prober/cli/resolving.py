@@ -131,6 +131,7 @@ def _configured(environment: Environment) -> dict[str, Any]:
         "cycles": run.cycles,
         "rate": run.rate,
         "size": probe.size,
+        "control": probe.control,
         "kind": tuple(kind.value for kind in probe.kinds),
         "source_id": _source_id(environment),
         "whole_firehose": probe.whole_firehose,

@@ -126,6 +126,7 @@ def _job(options: Options, target: "Target") -> "Job":
         kinds=values.kinds(options.kind),
         source_id=options.source_id,
         seed=secrets.randbits(32) if options.seed is None else options.seed,
+        control=options.control,
     )
     return Job(
         run_id="".join(secrets.choice(RUN_ALPHABET) for _ in range(RUN_WIDTH)),

@@ -86,6 +86,7 @@ def _plan(asked: Mapping[str, Any], seed: int) -> Plan:
         kinds=tuple(map(Kind, asked["kinds"])),
         source_id=asked["source_id"],
         seed=seed,
+        control=asked.get("control", 0),
     )
 
 
@@ -101,6 +102,7 @@ def _facts(asked: Mapping[str, Any], plan: Plan) -> PlanFacts:
         whole_firehose=asked["whole_firehose"],
         late_after_ns=round(deadlines["late_after_seconds"] * NS),
         lost_after_ns=round(deadlines["lost_after_seconds"] * NS),
+        control=plan.control,
     )
 
 

@@ -316,6 +316,11 @@ class Probe(Section):
     kinds: tuple[scalars.KindName, ...] = Field(
         default=(Kind.LOG,), min_length=1, description="kinds of envelope"
     )
+    control: scalars.Number = Field(
+        default=0,
+        description="messages of each cycle that are withheld and have to be found "
+        "missing, or the reading is not trusted",
+    )
     source_id: scalars.SourceId = Field(
         default="prober", description="the source_id that messages are written under"
     )
@@ -345,6 +350,9 @@ class Probe(Section):
             _conflict(info, f"late_after ({late}) is longer than lost_after ({lost})")
         if len(set(self.kinds)) < len(self.kinds):
             _conflict(info, "kinds has one of them twice")
+        if self.control >= self.messages:
+            words = f"control ({self.control:,}) withholds all of a cycle's messages"
+            _conflict(info, f"{words} ({self.messages:,})")
         return self
 
 

@@ -84,10 +84,16 @@ def _truth(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _count(value: object) -> int | None:
-    # A truth is an int to Python.
-    is_count = type(value) is int and 1 <= value <= _MOST
-    return value if is_count and isinstance(value, int) else None
+def _whole(least: int) -> Callable[[object], int | None]:
+    def read(value: object) -> int | None:
+        # A truth is an int to Python.
+        is_whole = type(value) is int and least <= value <= _MOST
+        return value if is_whole and isinstance(value, int) else None
+
+    return read
+
+
+_count = _whole(1)
 
 
 def _worst_burst(value: object) -> int | str | None:
@@ -232,6 +238,15 @@ Argument = Annotated[
 Count = Annotated[
     int,
     Scalar(read=_count, expected="a whole number, 1 or more", schema=_COUNT, show=int),
+]
+Number = Annotated[
+    int,
+    Scalar(
+        read=_whole(0),
+        expected="a whole number, 0 or more",
+        schema=_COUNT | {"minimum": 0},
+        show=int,
+    ),
 ]
 Duration = Annotated[
     int,

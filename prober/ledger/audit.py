@@ -102,12 +102,14 @@ class Audit:
 
     def _judge(self, cycle: SentCycle, within: Span) -> CycleResult:
         here = slice(cycle.span.first, cycle.span.end)
-        missing = spans_of(
-            np.flatnonzero(~(self._intact[here] | self._damaged[here])) + here.start
-        )
+        found = self._intact[here] | self._damaged[here]
+        withheld = self._plan.withheld_of(cycle.index)
+        if _begun(cycle):
+            found[withheld - here.start] = True  # never sent: not to be missed
+        missing = spans_of(np.flatnonzero(~found) + here.start)
         counts = self._count(cycle)
         state, reason = self._state(cycle, counts, missing, within)
-        whole = counts.accepted == cycle.span.count
+        whole = counts.accepted == cycle.span.count - withheld.size
         return CycleResult(
             index=cycle.index,
             consumer=NAME,
@@ -128,9 +130,10 @@ class Audit:
         corrupt = int(np.count_nonzero(self._damaged[here] & ~self._intact[here]))
         # What is here was accepted, whatever the writer knew of it.
         accepted = max(cycle.accepted, found + corrupt)
-        others = cycle.span.count - accepted
+        attempted = cycle.span.count - self._plan.control
+        others = attempted - accepted
         return Counts(
-            attempted=cycle.span.count,
+            attempted=attempted,
             rejected=others if cycle.exact else 0,
             ambiguous=0 if cycle.exact else others,
             accepted=accepted,

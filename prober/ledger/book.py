@@ -83,9 +83,20 @@ class Ledger:
 
     def attempt(self, span: Span, cycle: int, at_ns: int) -> None:
         """Register messages of one cycle that are about to be sent."""
+        first = not self._intake.sent(cycle)
         self._intake.attempt(span, cycle, at_ns)
         for account in self._accounts.values():
             account.tally.reach(span.end)
+        if first and self._plan.control:
+            self._withhold(cycle)
+
+    def _withhold(self, cycle: int) -> None:
+        """Register a cycle's positive control, which nobody waits for."""
+        numbers = self._plan.withheld_of(cycle)
+        self._intake.withhold(numbers, cycle)
+        for account in self._accounts.values():
+            account.tally.reach(self._plan.span_of(cycle).end)
+            account.tally.withhold(numbers, cycle)
 
     def hand_over(self, outcome: Outcome) -> None:
         """Book a writer's word on messages that were attempted."""
@@ -237,7 +248,7 @@ class Ledger:
             sent = min(span.end, self._intake.words.end) - span.first
             part = Span(first=span.first, count=sent)
             unseen = account.tally.fates.of(part) == Fate.UNSEEN
-            if np.any(unseen & (self._intake.words.of(part) != Word.REJECTED)):
+            if np.any(unseen & (self._intake.words.of(part) >= Word.PENDING)):
                 return self._intake.times(cycle)[0]
         return None
 
@@ -252,7 +263,7 @@ class Ledger:
             part = Span(first=first, count=min(_PART, words.end - first))
             told, fates = words.of(part), account.tally.fates.of(part)
             here = (fates >= Fate.AFTER_DEADLINE) | (fates == Fate.NOT_EXPECTED)
-            here |= (told == Word.NOT_YET) | (told == Word.REJECTED)
+            here |= told < Word.PENDING
             account.complete_before = part.end
             if not here.all():
                 account.complete_before = first + int(np.argmin(here))

@@ -16,10 +16,11 @@ class Word(enum.IntEnum):
     """What the writer told of a message."""
 
     NOT_YET = 0  # not even sent
-    PENDING = 1  # sent, and not yet acknowledged
+    WITHHELD = 1  # never sent, on purpose: it has to be found missing
     REJECTED = 2
-    AMBIGUOUS = 3
-    ACCEPTED = 4
+    PENDING = 3  # sent, and not yet acknowledged; from here on it may come
+    AMBIGUOUS = 4
+    ACCEPTED = 5
 
 
 _WORDS = {
@@ -72,6 +73,12 @@ class Intake:
             self._marks.append(_Mark(at_ns, at_ns, span.end))
         else:
             self._marks[-1].at_ns, self._marks[-1].end = at_ns, span.end
+
+    def withhold(self, numbers: NDArray[np.int64], cycle: int) -> None:
+        """Register the messages of a cycle that are withheld: as sent, by nobody."""
+        self.words.reach(self.plan.span_of(cycle).end)
+        self.words.values[numbers - self.words.first] = Word.WITHHELD
+        self.cycles.values["sent"][cycle - self.cycles.first] += len(numbers)
 
     def hand_over(self, outcome: Outcome) -> None:
         """Book a writer's word on messages that were attempted."""

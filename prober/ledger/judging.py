@@ -1,7 +1,7 @@
 """From the fates of one cycle's messages to its result, for one consumer."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +34,10 @@ class Case:
     def result(self, name: str, account: Account) -> CycleResult:
         """Judge the cycle for a consumer."""
         counts, gaps = self._account_for(account)
+        counts, gaps, control = self._check_control(account, counts, gaps)
         first_ns, last_ns = self.intake.times(self.index)
-        state, reason = judge(self._finding(account, counts))
+        finding = self._finding(account, counts)
+        state, reason = judge(replace(finding, control=control))
         latency = account.tally.latencies.get(self.index)
         return CycleResult(
             index=self.index,
@@ -68,6 +70,41 @@ class Case:
                 reordered=int(row["reordered"]),
             ), ()
         return self._ask_each(account, int(row["arrivals"]), int(row["reordered"]))
+
+    def _check_control(
+        self, account: Account, counts: Counts, gaps: tuple[Span, ...]
+    ) -> tuple[Counts, tuple[Span, ...], str]:
+        """Take the control out of what was found missing; if it is not there, say so.
+
+        Until here the withheld messages went through the accounts like any that was
+        handed over and got lost, so that finding them proves how losses are found.
+        """
+        if not counts.attempted or not self.intake.plan.control:
+            return counts, gaps, ""
+        withheld = self.intake.words.of(self.span) == Word.WITHHELD
+        here = account.tally.fates.of(self.span) != Fate.NOT_EXPECTED
+        missing = np.zeros(self.span.count, dtype=np.bool_)
+        for gap in gaps:
+            missing[gap.first - self.span.first : gap.end - self.span.first] = True
+        planted, found = int(np.count_nonzero(withheld & here)), withheld & missing
+        if wrong := planted - int(np.count_nonzero(found)):
+            words = (
+                f"positive control wrong: {wrong:,} of {planted:,} withheld messages"
+            )
+            return counts, gaps, f"{words} were not found missing"
+        whole = int(np.count_nonzero(withheld))
+        cleared = replace(
+            counts,
+            attempted=counts.attempted - whole,
+            accepted=counts.accepted - planted,
+            lost=counts.lost - planted,
+            not_expected=counts.not_expected - (whole - planted),
+        )
+        return (
+            cleared,
+            spans_of(np.flatnonzero(missing & ~withheld) + self.span.first),
+            "",
+        )
 
     def _reach(self, account: Account) -> None:
         self.intake.words.reach(self.span.end)
@@ -135,11 +172,13 @@ def taken_in(
 ) -> tuple[Mask, Mask]:
     """Mark the messages that the pipeline took in, and those nobody can tell of.
 
-    What any consumer has seen was taken in, whatever the writer knows of it.
+    What any consumer has seen was taken in, whatever the writer knows of it. What was
+    withheld is reckoned as if it had been: it has to be found missing.
     """
     seen = np.zeros(span.count, dtype=np.bool_)
     for account in accounts:
         account.tally.reach(span.end)
         seen |= account.tally.fates.of(span) > Fate.NOT_EXPECTED
     open_ = (words == Word.PENDING) | (words == Word.AMBIGUOUS)
-    return (words == Word.ACCEPTED) | seen, open_ & ~seen
+    told = (words == Word.ACCEPTED) | (words == Word.WITHHELD)
+    return told | seen, open_ & ~seen

@@ -52,7 +52,7 @@ class Overdue:
         numbers = np.unique(sequences[sequences < late.line])
         words = self.intake.words.values[numbers - self.intake.words.first]
         fates = tally.fates.values[numbers - tally.fates.first]
-        awaited = (fates == Fate.UNSEEN) & (words != Word.REJECTED)
+        awaited = (fates == Fate.UNSEEN) & (words >= Word.PENDING)
         late.missing -= int(np.count_nonzero(awaited))
 
     def close(self, span: Span, tallies: Sequence[Tally]) -> None:
@@ -73,7 +73,7 @@ class Overdue:
     def _missing(self, tally: Tally, span: Span) -> int:
         unseen = tally.fates.of(span) == Fate.UNSEEN
         words = self.intake.words.of(span)
-        return int(np.count_nonzero(unseen & (words != Word.REJECTED)))
+        return int(np.count_nonzero(unseen & (words >= Word.PENDING)))
 
     def _of(self, tally: Tally) -> _Late:
         return self._late.setdefault(id(tally), _Late())

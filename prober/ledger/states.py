@@ -19,6 +19,8 @@ class Finding:
     """Something was received after the cycle's last send."""
     blind: str = ""
     """A fresh subscription got what this one missed: the platform's fault."""
+    control: str = ""
+    """What is wrong with the positive control."""
     seconds_short: float = 0.0
     """How long before its deadline the cycle had to be judged."""
 
@@ -41,6 +43,10 @@ def _unbalanced(finding: Finding) -> str:
     return (
         "" if finding.counts.balanced() else "the fates do not add up: a fault of ours"
     )
+
+
+def _control_wrong(finding: Finding) -> str:
+    return finding.control
 
 
 def _writer_broke(finding: Finding) -> str:
@@ -94,6 +100,7 @@ RULES: tuple[tuple[State, _Rule], ...] = (
     (State.EXCLUDED, _nothing_expected),  # no business of this consumer's
     (State.INVALID, _own_fault),  # we measured that we ourselves were at fault
     (State.INVALID, _unbalanced),  # our accounts are wrong: believe nothing of them
+    (State.INVALID, _control_wrong),  # what we planted was not found: trust nothing
     (State.INCONCLUSIVE, _writer_broke),  # nobody knows what was handed over
     (State.INCONCLUSIVE, _nothing_accepted),  # nothing to deliver, nothing to judge
     (State.INCONCLUSIVE, _reader_away),  # we were not there to see

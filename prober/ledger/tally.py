@@ -47,7 +47,7 @@ OF_CYCLE = np.dtype(
         ("last_first_ns", "<i8"),  # when the latest first arrival came; 0 for none
         ("on_time", "<i8"),
         ("late", "<i8"),
-        ("aside", "<i8"),  # not expected, and not come
+        ("aside", "<i8"),  # not expected or withheld, and not come
     ]
 )
 """What is counted of a cycle, beside the fate of each of its messages."""
@@ -110,6 +110,12 @@ class Tally:
         self.fates.of(span)[other] = Fate.NOT_EXPECTED
         where = _Where(self, np.flatnonzero(other) + span.first)
         where.count("aside")
+
+    def withhold(self, numbers: Numbers, cycle: int) -> None:
+        """Expect nothing of messages of a cycle that are never sent."""
+        unseen = self.fates.values[numbers - self.fates.first] == Fate.UNSEEN
+        row = self.cycles.values[cycle - self.cycles.first]
+        row["aside"] += np.count_nonzero(unseen)
 
     def release(self, end: int) -> None:
         """Forget the messages before one that begins a cycle, and their cycles."""

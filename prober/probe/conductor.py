@@ -320,7 +320,7 @@ class _Probe:
         now_ns = self._clock.now_ns()
         return Progress(
             phase=self._phase,
-            planned=self._job.plan.messages,
+            planned=self._job.plan.to_send,
             sent=self.ledger.attempted,
             received={name: self.ledger.received(name) for name in self.consumers},
             overdue={
@@ -393,9 +393,11 @@ def _warnings(plan: Plan, achieved: float | None) -> list[str]:
             "10 MiB that pass between router and reverse log proxy: such batches are "
             "lost there, uncounted"
         )
-    if plan.rate and achieved and achieved < RATE_TOLERANCE * plan.rate:
+    # What is withheld has its place in time, too.
+    asked = plan.rate and plan.rate * plan.to_send / plan.messages
+    if asked and achieved and achieved < RATE_TOLERANCE * asked:
         warnings.append(
-            f"{float(plan.rate):,.0f}/s were asked for and {achieved:,.0f}/s achieved: "
+            f"{float(asked):,.0f}/s were asked for and {achieved:,.0f}/s achieved: "
             "this machine, or push-back from the pipeline, held the writer up"
         )
     return warnings

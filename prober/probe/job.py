@@ -51,6 +51,7 @@ class Job:
             whole_firehose=self.whole_firehose,
             late_after_ns=self.deadlines.late_after_ns,
             lost_after_ns=self.deadlines.lost_after_ns,
+            control=plan.control,
         )
 
 

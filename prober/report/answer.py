@@ -59,7 +59,8 @@ def line_of(
 
 def _partial(report: Report) -> str:
     attempted = max((each.counts.attempted for each in report.consumers), default=0)
-    planned = report.result.plan.messages
+    plan = report.result.plan
+    planned = plan.messages - plan.cycles * plan.control
     return f"PARTIAL: interrupted after {attempted:,} of {planned:,} messages."
 
 

@@ -17,6 +17,7 @@ from prober.report.words import MARKS, STATES, duration, many, moment, rate
 _MOST_GAPS = 4
 _MOST_ASIDES = 3
 _MOST_MARKS = 40
+_WRONG = "positive control wrong"
 _PUSHBACK_NS = NS // 10
 """A write that blocks for longer is worth a word: Loggregator promises never to."""
 
@@ -52,6 +53,7 @@ def facts(report: Report) -> list[Fact]:
         *_paths(report),
         *_explanations(report),
         ("rate", _rate(report)),
+        *_control(report),
         ("read", _read(report)),
         *_health(report),
         *(("warning", text) for text in report.result.warnings),
@@ -345,6 +347,20 @@ def _rate(report: Report) -> str:
     got = "too few to tell" if achieved is None else rate(achieved)
     kinds = "+".join(kind.value for kind in plan.kinds)
     return f"asked {asked}, achieved {got}; {kinds}, {plan.size} bytes"
+
+
+def _control(report: Report) -> Iterable[Fact]:
+    """Return what came of the messages that were withheld to test ourselves."""
+    control = report.result.plan.control
+    if not control:
+        return
+    begun = [c.outcomes for c in report.cycles if c.first_sent_ns is not None]
+    wrong = sum(any(o.reason.startswith(_WRONG) for o in each) for each in begun)
+    planted = f"{many(control * len(begun), 'message')} withheld on purpose"
+    found = "each found missing, at every consumer"
+    if wrong:
+        found = f"in {many(wrong, 'cycle')} not all of them found missing: our fault"
+    yield "control", f"{planted}, {found}"
 
 
 def _read(report: Report) -> str:

@@ -72,6 +72,7 @@ def _plan(plan: PlanFacts, achieved: float | None) -> dict[str, Json]:
         "kinds": [kind.value for kind in plan.kinds],
         "source_id": plan.source_id,
         "whole_firehose": plan.whole_firehose,
+        **({"control": plan.control} if plan.control else {}),
         "deadlines": {
             "late_after_seconds": plan.late_after_ns / NS,
             "lost_after_seconds": plan.lost_after_ns / NS,

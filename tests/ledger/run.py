@@ -29,7 +29,7 @@ class Run:
     Times are in seconds after the start.
     """
 
-    def __init__(self, *consumers: str, sent: int = 2) -> None:
+    def __init__(self, *consumers: str, sent: int = 2, control: int = 0) -> None:
         self.consumers = consumers or ("rlp",)
         self.plan = Plan(
             messages=20,
@@ -39,17 +39,23 @@ class Run:
             kinds=(Kind.LOG,),
             source_id="probe",
             seed=1,
+            control=control,
         )
         deadlines = Deadlines(late_after_ns=LATE * NS, lost_after_ns=LOST * NS)
         self.ledger = Ledger(self.plan, deadlines, self.consumers)
-        for cycle in range(sent):
-            at_ns = T0 + 2 * cycle * NS
-            self.ledger.attempt(self.plan.span_of(cycle), cycle, at_ns)
+        for send in self.plan.sends():
+            if send.cycle < sent:
+                at_ns = T0 + 2 * send.cycle * NS
+                self.ledger.attempt(send.span, send.cycle, at_ns)
 
     def hand_over(self, handover: Handover, first: int = 0, count: int = 20) -> None:
         """Book the writer's word on some messages."""
-        span = Span(first=first, count=count)
-        self.ledger.hand_over(Outcome(span=span, handover=handover))
+        for send in self.plan.sends():
+            begin = max(first, send.span.first)
+            end = min(first + count, send.span.end)
+            if begin < end:
+                span = Span(first=begin, count=end - begin)
+                self.ledger.hand_over(Outcome(span=span, handover=handover))
 
     def arrive(
         self,

@@ -31,6 +31,12 @@ LINES: list[tuple[str, Finding, State, str]] = [
         "the fates do not add up: a fault of ours",
     ),
     (
+        "control wrong",
+        Finding(counts=CLEAN, control="positive control wrong: 1 of 3"),
+        State.INVALID,
+        "positive control wrong: 1 of 3",
+    ),
+    (
         "writer broke",
         Finding(counts=replace(CLEAN, attempted=1300, ambiguous=1200)),
         State.INCONCLUSIVE,
@@ -79,6 +85,7 @@ SPOILERS: list[Callable[[Finding], Finding]] = [
     lambda f: replace(f, counts=Counts(attempted=3, not_expected=3)),
     lambda f: replace(f, own_fault="ours"),
     lambda f: replace(f, counts=replace(f.counts, on_time=f.counts.on_time + 1)),
+    lambda f: replace(f, control="positive control wrong"),
     lambda f: replace(
         f,
         counts=replace(f.counts, attempted=f.counts.attempted + 1, ambiguous=1),
