@@ -11,13 +11,15 @@ from prober.probe.agents import AgentSource
 from prober.probe.conductor import probe
 from prober.probe.consumer import OpenReader
 from prober.probe.job import Controls, Job, Phase, Progress, unprobed
+from prober.probe.legs import Legs
 from prober.probe.platform import PlatformSource
-from prober.probe.writers import OpenWriter
+from prober.probe.writing import OpenWriter
 
 __all__ = [
     "AgentSource",
     "Controls",
     "Job",
+    "Legs",
     "OpenReader",
     "OpenWriter",
     "Phase",

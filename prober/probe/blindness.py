@@ -13,8 +13,8 @@ from prober.clock import NS, Clock
 from prober.ledger import Ledger
 from prober.probe.consumer import Consumer
 from prober.probe.primers import Primers
+from prober.probe.reading import Reading, Sighted
 from prober.probe.writers import Writers
-from prober.records import Arrival
 from prober.stamp import Scanner
 
 OVERDUE_SECONDS = 10.0
@@ -64,7 +64,8 @@ class Blindness:
     async def _fresh_one_sees_more(self, writers: Writers) -> bool:
         """Subscribe anew, and compare what both see of the same primers."""
         async with self._consumer.open() as reader:
-            fresh = Consumer(reader=reader, open=self._consumer.open)
+            leg = Reading(reader, self._clock, self._scanner)
+            fresh = Consumer(leg=leg, open=self._consumer.open)
             fresh.resubscribe(self._primers.sent)
             async with asyncio.TaskGroup() as tasks:
                 listening = tasks.create_task(self._listen(fresh))
@@ -82,11 +83,9 @@ class Blindness:
             await self._primers.send(writers)
 
     async def _listen(self, fresh: Consumer) -> None:
-        while True:
-            for item in await fresh.reader.receive():
-                if isinstance(item, Arrival):
-                    found = self._scanner.scan(b"\n".join(item.batches))
-                    fresh.prime(found.primers)
+        async for item in fresh.leg.sightings():
+            if isinstance(item, Sighted):
+                fresh.prime(item.found.primers)
 
     async def _sit_out(self, since_ns: int) -> None:
         """Note that the consumer is blind, until ten primers in a row reach it."""

@@ -55,7 +55,7 @@ class Closing:
     def _ready(self) -> int:
         """Return before which cycle all are final."""
         now_ns = self._clock.now_ns()
-        booked_ns = min(each.booked_until(now_ns) for each in self._consumers)
+        booked_ns = min(each.leg.handed_until(now_ns) for each in self._consumers)
         # However far behind we are allowed to be, before it is known that we are.
         as_of_ns = min(booked_ns, now_ns - round(LAG_LIMIT_SECONDS * NS))
         cycle = self._ledger.closed

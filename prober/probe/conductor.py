@@ -19,21 +19,21 @@ from prober.probe.agents import AgentsWatch
 from prober.probe.blindness import Blindness
 from prober.probe.closing import Closing
 from prober.probe.consumer import Consumer, OpenReader
-from prober.probe.groups import Group, grouped
 from prober.probe.health import Health
 from prober.probe.job import Controls, Job, Phase, Progress, unprobed
+from prober.probe.legs import Legs
 from prober.probe.paths import Paths
 from prober.probe.platform import CUT_OFF, PlatformWatch
 from prober.probe.primers import PRIMER_SECONDS, Primers
-from prober.probe.writers import OpenWriter, Writers
+from prober.probe.reading import Reading, Sighted
+from prober.probe.writers import Writers
+from prober.probe.writing import OpenWriter, OpenWriting, Writing
 from prober.records import CutOff, CycleResult, Evidence, Fault, Kind, RunResult, Sign
 from prober.stamp import Mark, Scanner
 
 PRIME_TIMEOUT_SECONDS = 15.0
 TRAILER_SECONDS = 0.2
 POLL_SECONDS = 0.05
-GATHER_SECONDS = 0.005
-"""How often at most arrivals are booked: two hundred times a second."""
 INTERRUPTED_DRAIN_SECONDS = 2.0
 RATE_TOLERANCE = 0.95
 OVERSIZE = 100_000
@@ -49,17 +49,23 @@ class _Probe:
         ways_out: Mapping[str, OpenReader],
         clock: Clock,
         controls: Controls,
+        legs: Legs,
     ) -> None:
         self._job, self._clock, self._controls = job, clock, controls
         self._stop, self._enough = controls.stop, controls.enough
-        self.consumers = {
-            name: Consumer(reader=open_reader(), open=open_reader)
-            for name, open_reader in ways_out.items()
-        }
         self._scanner = Scanner(job.run_id, job.plan.cycle_of)
         self._encoder = Encoder(job.run_id, job.plan)
+        self.consumers = {
+            name: Consumer(
+                leg=legs.reading[name]()
+                if name in legs.reading
+                else Reading(open_reader(), clock, self._scanner, job.alarms),
+                open=open_reader,
+            )
+            for name, open_reader in ways_out.items()
+        }
         carried = {
-            name: [kind for kind in Kind if consumer.reader.expects(kind)]
+            name: [kind for kind in Kind if consumer.leg.expects(kind)]
             for name, consumer in self.consumers.items()
         }
         self.ledger = Ledger(
@@ -69,7 +75,7 @@ class _Probe:
         self._closing = Closing(
             self.ledger, job.plan, self.consumers.values(), clock, self._tell
         )
-        self.health = Health(clock, self.ledger)
+        self.health = Health(clock, self.ledger.fault)
         self._primers = Primers(self._encoder, clock)
         self._blindness = [
             Blindness(
@@ -90,6 +96,14 @@ class _Probe:
         self._cycles_begun = 0
         self._phase = Phase.PRIMING
         self._interrupted_ns = 0
+
+    def writing(self, ways_in: Sequence[OpenWriter]) -> list[OpenWriting]:
+        """Return a leg in this process for each writer."""
+
+        def opener(way_in: OpenWriter) -> OpenWriting:
+            return lambda book: Writing(way_in, self._encoder, self._clock, book)
+
+        return [opener(each) for each in ways_in]
 
     async def run(self, writer: Writers) -> None:
         """Do the whole probe over open connections."""
@@ -146,7 +160,7 @@ class _Probe:
         for consumer in self.consumers.values():
             if consumer.cut:
                 return CouldNotProbe(consumer.cut)
-        exits = ", ".join(each.reader.read_from for each in self.consumers.values())
+        exits = ", ".join(each.leg.read_from for each in self.consumers.values())
         return NeverPrimed(
             f"{self._primers.sent} primers were written to the {writer.written_to}, "
             f"and none came back through the {exits} within "
@@ -177,8 +191,7 @@ class _Probe:
             self.ledger.attempt(send.span, send.cycle, now_ns)
             self._sends = [*self._sends[:1], now_ns]
             self._last_count = send.span.count
-            raw = self._encoder.messages(send.span, send.cycle, now_ns)
-            await writer.write(raw, send.span)
+            await writer.send(send.span, send.cycle, now_ns)
 
     def _ends_before(self, cycle: int, start_ns: int) -> bool:
         """Tell whether a cycle is not to be begun, as enough is known or time is up."""
@@ -204,7 +217,7 @@ class _Probe:
             if self._clock.now_ns() >= next_ns:
                 next_ns = self._clock.now_ns() + round(TRAILER_SECONDS * NS)
                 raw = self._encoder.aid(Mark.TRAILER, trailers, self._clock.now_ns())
-                await writer.write(raw, None)
+                await writer.write(raw)
                 trailers += 1
             await self._clock.sleep(POLL_SECONDS)
 
@@ -229,43 +242,28 @@ class _Probe:
     # Beside the phases.
 
     async def _listen(self, name: str, consumer: Consumer) -> None:
-        """Book what a reader hands over, in its order.
-
-        At high rates not at once, but gathered for some milliseconds.
-        """
-        while True:
-            began_ns = self._clock.now_ns()
-            consumer.unbooked_ns = None
-            items = await consumer.reader.receive()
-            taken_ns = self._clock.now_ns()
-            # When a connection becomes attached, is told by single arrivals.
-            for item in grouped(items, lambda: consumer.settled):
-                if isinstance(item, Group):
-                    consumer.unbooked_ns = item.members[0].at_ns
+        """Book what a leg hands up, in its order."""
+        async for item in consumer.leg.sightings():
+            match item:
+                case Sighted():
                     self._book(name, consumer, item)
-                    await asyncio.sleep(0)
-                else:
-                    consumer.unbooked_ns = item.at_ns
+                case Evidence():
                     self._note(name, consumer, item)
-            consumer.unbooked_ns = taken_ns
-            took = (self._clock.now_ns() - began_ns) / NS
-            await self._clock.sleep(GATHER_SECONDS - took)
+                case Fault():
+                    self.ledger.fault(item, name)
 
-    def _book(self, name: str, consumer: Consumer, group: Group) -> None:
-        arrival, raw = group.whole, group.raw
-        found = self._scanner.scan(raw, lambda: consumer.reader.contents(arrival))
-        each_ns = group.times(found.places)
-        self.ledger.arrive(name, found, arrival.at_ns, arrival.epoch, each_ns)
+    def _book(self, name: str, consumer: Consumer, sighted: Sighted) -> None:
+        found, epoch = sighted.found, sighted.epoch
+        self.ledger.arrive(name, found, sighted.at_ns, epoch, sighted.each_ns)
         consumer.cut = ""
         consumer.trailed = consumer.trailed or bool(found.trailers)
-        if consumer.prime(found.primers, arrival.epoch) or (
-            consumer.renews(arrival.epoch) and self.ledger.proven(name, arrival.epoch)
+        if consumer.prime(found.primers, epoch) or (
+            consumer.renews(epoch) and self.ledger.proven(name, epoch)
         ):
-            self._attach(name, consumer, arrival.at_ns, arrival.epoch)
-        consumer.lag = self.health.read(name, group.members[0].at_ns)
-        for alarm, reason in self._job.alarms.items():
-            for at_ns in group.having(alarm) if alarm in raw else ():
-                self.health.blame(at_ns, reason)
+            self._attach(name, consumer, sighted.at_ns, epoch)
+        consumer.lag = self.health.read(name, sighted.first_ns)
+        for alarm, at_ns in sighted.alarms:
+            self.health.blame(at_ns, self._job.alarms[alarm])
 
     def _note(self, name: str, consumer: Consumer, evidence: Evidence) -> None:
         match evidence.sign:
@@ -345,7 +343,7 @@ class _Probe:
         self._closing.end(self._cycles_begun)
         now_ns = self._clock.now_ns()
         achieved = self._achieved()
-        transports = {name: c.reader.transport for name, c in self.consumers.items()}
+        transports = {name: c.leg.transport for name, c in self.consumers.items()}
         return replace(
             unprobed(self._job, self.started_ns),
             ended_at_ns=now_ns,
@@ -409,22 +407,25 @@ async def probe(
     ways_out: Mapping[str, OpenReader],
     clock: Clock,
     controls: Controls | None = None,
+    *,
+    legs: Legs | None = None,
 ) -> RunResult:
     """Run one probe, and return everything it measured.
 
     Batches go to the writers in turn; `ways_out` are the consumers, by name. Raises
     CouldNotProbe when nothing could be measured.
     """
-    controls = controls or Controls()
-    run = _Probe(job, ways_out, clock, controls)
+    controls, legs = controls or Controls(), legs or Legs()
+    run = _Probe(job, ways_out, clock, controls, legs)
     watch = PlatformWatch(controls.platform, clock, run.cut_off)
     agents = AgentsWatch(controls.agents, clock)
-    writers = Writers(ways_in, clock, run.ledger.hand_over, run.paths)
+    writing = legs.writing or run.writing(ways_in)
+    writers = Writers(writing, run.ledger.hand_over, run.paths)
     with _single_error(run):
         async with contextlib.AsyncExitStack() as connections:
             await connections.enter_async_context(writers)
             for consumer in run.consumers.values():
-                await connections.enter_async_context(consumer.reader)
+                await connections.enter_async_context(consumer.leg)
             await connections.enter_async_context(watch)
             await connections.enter_async_context(agents)
             await run.run(writers)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from prober.egress import Reader
+from prober.probe.reading import ReadingLeg
 
 OpenReader = Callable[[], Reader]
 """Makes a reader with a subscription of its own each time."""
@@ -42,8 +43,9 @@ class Connection:
 class Consumer:
     """What the probe remembers of one reader."""
 
-    reader: Reader
+    leg: ReadingLeg
     open: OpenReader
+    """Makes another reader of the same way out, in this process."""
     connections: dict[int, Connection] = field(default_factory=dict)
     """Those that are open, by epoch; several while one takes over from another."""
     trailed: bool = False
@@ -52,8 +54,6 @@ class Consumer:
     """The words of the last cut, until something arrives again."""
     lag: float = 0.0
     """Seconds between the last arrival and its booking."""
-    unbooked_ns: int | None = None
-    """What came from then on may not be booked; None if nothing waits for it."""
 
     @property
     def primed(self) -> bool:
@@ -78,10 +78,6 @@ class Consumer:
     @property
     def _newest(self) -> int:
         return max(self.connections, default=0)
-
-    def booked_until(self, now_ns: int) -> int:
-        """Return up to when all that had arrived is booked."""
-        return now_ns if self.unbooked_ns is None else self.unbooked_ns
 
     def connect(self, epoch: int, next_primer: int) -> None:
         """Note that a connection is asked for, beside any that is open."""

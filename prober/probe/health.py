@@ -1,7 +1,8 @@
 """Is it mine? What the prober measures on itself while it probes."""
 
+from collections.abc import Callable
+
 from prober.clock import NS, Clock, SystemClock
-from prober.ledger import Ledger
 from prober.records import Fault
 
 LAG_LIMIT_SECONDS = 1.0
@@ -11,10 +12,10 @@ TICK_SECONDS = 0.05
 
 
 class Health:
-    """The largest lags so far, in seconds; those beyond bounds are the ledger's."""
+    """The largest lags so far, in seconds; those beyond bounds are booked."""
 
-    def __init__(self, clock: Clock, ledger: Ledger) -> None:
-        self._clock, self._ledger = clock, ledger
+    def __init__(self, clock: Clock, book: Callable[[Fault, str | None], None]) -> None:
+        self._clock, self._book = clock, book
         self.loop_lag = 0.0
         self.reader_lag = 0.0
         self.clock_step = 0.0
@@ -55,7 +56,7 @@ class Health:
     def blame(self, from_ns: int, reason: str, consumer: str | None = None) -> None:
         """Void what was measured from then until now, at one consumer or at all."""
         fault = Fault(from_ns=from_ns, to_ns=self._clock.now_ns(), reason=reason)
-        self._ledger.fault(fault, consumer)
+        self._book(fault, consumer)
 
     def _wall_step(self) -> float:
         return self._clock.step_ns() / NS if isinstance(self._clock, SystemClock) else 0

@@ -22,5 +22,5 @@ class Primers:
         """Send one, and wait until the next may be sent."""
         number, self.sent = self.sent, self.sent + 1
         raw = self._encoder.aid(Mark.PRIMER, number, self._clock.now_ns())
-        await writers.write(raw, None)
+        await writers.write(raw)
         await self._clock.sleep(PRIMER_SECONDS)

@@ -8,8 +8,9 @@ from prober.ledger import Deadlines, Ledger
 from prober.plan import NS, Plan, Sizes
 from prober.probe.closing import Closing
 from prober.probe.consumer import Consumer
+from prober.probe.reading import Reading
 from prober.records import CycleResult, Fault, Handover, Kind, Outcome, State
-from prober.stamp import Sightings
+from prober.stamp import Scanner, Sightings
 from prober.testing import ManualClock, MemoryReader
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class Bench:
         self.told: list[Mapping[str, CycleResult]] = []
         self.ledger = Ledger(PLAN, DEADLINES, ["rlp"])
         reader = MemoryReader(self.clock)
-        self.consumer = Consumer(reader=reader, open=lambda: reader)
+        self.leg = Reading(reader, self.clock, Scanner("0" * 11, PLAN.cycle_of))
+        self.consumer = Consumer(leg=self.leg, open=lambda: reader)
         self.closing = Closing(
             self.ledger, PLAN, [self.consumer], self.clock, self.told.append
         )
@@ -100,7 +102,7 @@ async def test_what_waits_to_be_booked_is_not_lost() -> None:
     """While a reader's arrivals are not in the books, no cycle is over for them."""
     bench = Bench()
     bench.arrive(0, 1, 2)
-    bench.consumer.unbooked_ns = bench.clock.now_ns() + 9 * NS
+    bench.leg._unbooked_ns = bench.clock.now_ns() + 9 * NS
     await bench.wait(60)
 
     assert 3 == len(bench.told)
@@ -109,7 +111,7 @@ async def test_what_waits_to_be_booked_is_not_lost() -> None:
     now_ns = bench.clock.now_ns()
     fault = Fault(from_ns=now_ns - 51 * NS, to_ns=now_ns, reason=words)
     bench.ledger.fault(fault, "rlp")
-    bench.consumer.unbooked_ns = None
+    bench.leg._unbooked_ns = None
     await bench.wait(1)
 
     assert (State.INVALID, words) == (

@@ -1,0 +1,156 @@
+"""A leg of a way out: a reader, and the looking through what it brings.
+
+The same leg runs in this process or in another (`prober.legs`): what it hands up are
+facts, small enough to be sent on, and it knows nothing of any ledger.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterator
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prober.clock import NS, Clock
+from prober.egress import Reader
+from prober.probe.groups import Group, grouped
+from prober.records import Evidence, Fault, Kind
+from prober.stamp import Scanner, Sightings
+
+GATHER_SECONDS = 0.005
+"""How often at most arrivals are looked through: two hundred times a second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighted:
+    """What was found in arrivals that came one after the other over one connection."""
+
+    found: Sightings
+    each_ns: NDArray[np.int64]
+    """When each of the intact messages came."""
+    first_ns: int
+    """When the first arrival came, and the last one."""
+    at_ns: int
+    epoch: int
+    alarms: tuple[tuple[bytes, int], ...] = ()
+    """Texts that were looked for, and when each of them came."""
+
+
+class ReadingLeg(Protocol):
+    """Hands up what a reader brought, and what it knows of itself, in one order."""
+
+    @property
+    def transport(self) -> str:
+        """The way out: `rlp`."""
+        ...
+
+    @property
+    def read_from(self) -> str:
+        """Which component, where."""
+        ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *exc: object) -> None: ...
+
+    def expects(self, kind: Kind) -> bool:
+        """Tell whether this way out can carry a kind of envelope."""
+        ...
+
+    def sightings(self) -> AsyncIterator[Sighted | Evidence | Fault]:
+        """Yield what comes, for as long as somebody asks; what he had, he has booked.
+
+        A fault is the leg's own: it void what its consumer saw in that time.
+        """
+        ...
+
+    def handed_until(self, now_ns: int) -> int:
+        """Return up to when all that had arrived was handed up, and is booked."""
+        ...
+
+
+class Reading:
+    """The leg of one reader in this process; see `ReadingLeg`.
+
+    `alarms` are texts that are looked for beside stamps.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        clock: Clock,
+        scanner: Scanner,
+        alarms: Collection[bytes] = (),
+    ) -> None:
+        self._reader, self._clock, self._scanner = reader, clock, scanner
+        self._alarms = alarms
+        self._unbooked_ns: int | None = None
+        """What came from then on may not be booked; None if nothing waits for it."""
+
+    @property
+    def transport(self) -> str:
+        """The way out of its reader."""
+        return self._reader.transport
+
+    @property
+    def read_from(self) -> str:
+        """Which component its reader reads, where."""
+        return self._reader.read_from
+
+    async def __aenter__(self) -> Self:
+        await self._reader.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._reader.__aexit__(*exc)
+
+    def expects(self, kind: Kind) -> bool:
+        """Tell whether its reader's way out can carry a kind of envelope."""
+        return self._reader.expects(kind)
+
+    def handed_until(self, now_ns: int) -> int:
+        """Return up to when all that had arrived was handed up, and is booked."""
+        return now_ns if self._unbooked_ns is None else self._unbooked_ns
+
+    async def sightings(self) -> AsyncIterator[Sighted | Evidence | Fault]:
+        """Yield what comes; at high rates not at once, but gathered for some time."""
+        while True:
+            began_ns = self._clock.now_ns()
+            self._unbooked_ns = None
+            items = await self._reader.receive()
+            taken_ns = self._clock.now_ns()
+            for item in grouped(items):
+                if isinstance(item, Group):
+                    for sighted in self._look(item):
+                        self._unbooked_ns = sighted.first_ns
+                        yield sighted
+                        await asyncio.sleep(0)
+                else:
+                    self._unbooked_ns = item.at_ns
+                    yield item
+            self._unbooked_ns = taken_ns
+            took = (self._clock.now_ns() - began_ns) / NS
+            await self._clock.sleep(GATHER_SECONDS - took)
+
+    def _look(self, group: Group) -> Iterator[Sighted]:
+        """Look through arrivals: each by itself, if they tell who is attached when."""
+        raw, whole = group.raw, group.whole
+        found = self._scanner.scan(raw, lambda: self._reader.contents(whole))
+        if found.primers and len(group.members) > 1:
+            for each in group.members:
+                yield from self._look(Group((each,)))
+            return
+        yield Sighted(
+            found=found,
+            each_ns=group.times(found.places),
+            first_ns=group.members[0].at_ns,
+            at_ns=whole.at_ns,
+            epoch=whole.epoch,
+            alarms=tuple(
+                (text, at_ns)
+                for text in self._alarms
+                if text in raw
+                for at_ns in group.having(text)
+            ),
+        )
