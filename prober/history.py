@@ -256,6 +256,8 @@ class LiveConsumer:
     """Of open cycles: handed over for longer than `late_after`, whether seen or not."""
     overdue: int
     """Of these, those that have not come."""
+    overdue_since_ns: int | None
+    """When the first of these was handed over, or its cycle began; None for none."""
     last_arrival_ns: int | None
     detail: str = ""
     """The peer's words where it is not connected."""

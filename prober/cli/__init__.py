@@ -12,6 +12,7 @@ from prober import __version__
 COMMANDS = (
     # Each is defined, under its own name, in the module of that name beside this one.
     "run",
+    "watch",
     "check",
     "audit",
     "plan",

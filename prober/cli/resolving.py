@@ -133,7 +133,7 @@ def _configured(environment: Environment) -> dict[str, Any]:
         "size": probe.size,
         "control": probe.control,
         "kind": tuple(kind.value for kind in probe.kinds),
-        "source_id": _source_id(environment),
+        "source_id": source_id(environment),
         "whole_firehose": probe.whole_firehose,
         "late_after": probe.late_after,
         "lost_after": probe.lost_after,
@@ -143,7 +143,7 @@ def _configured(environment: Environment) -> dict[str, Any]:
     }
 
 
-def _source_id(environment: Environment) -> str:
+def source_id(environment: Environment) -> str:
     """Return what messages are written under: an app can only write as itself."""
     if environment.ingress is None or environment.ingress.stdout is None:
         return environment.probe.source_id

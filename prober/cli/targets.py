@@ -60,6 +60,11 @@ class WayIn:
     tls: Tls
     peer: str = "agent"
 
+    @property
+    def name(self) -> str:
+        """What it is, and where."""
+        return f"{self.peer} at {self.address}"
+
     def open(self, clock: Clock, report: Report) -> AgentWriter:
         """Return a writer to it."""
         return AgentWriter(self.address, self.tls, clock, report, peer=self.peer)
@@ -72,6 +77,7 @@ class AppOutput:
     app: stdout.App
     pipe: int
     address: str = "standard output"
+    name: str = "standard output of an app"
 
     def open(self, clock: Clock, report: Report) -> stdout.StdoutWriter:
         """Return a writer to it."""
@@ -105,6 +111,11 @@ class Ends:
     """What the platform may log in our name that voids cycles; see `Job`."""
     agents: Sequence[AgentMetrics] = ()
     """The metrics of agents that are written to, where they may be read."""
+
+    @property
+    def written_to(self) -> tuple[str, ...]:
+        """Which components are written to, where."""
+        return tuple(each.name for each in self.ways_in)
 
     def writers(self, clock: Clock) -> list[OpenWriter]:
         """Return what opens each writer."""

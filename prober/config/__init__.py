@@ -19,10 +19,10 @@ import yaml
 
 from prober.config import checking, reading, tree, variables
 from prober.config.mistakes import Mistakes
-from prober.config.models import Environment, File
+from prober.config.models import Environment, File, Watch
 from prober.errors import UsageError
 
-__all__ = ["FILE_NAME", "Config", "Environment", "find", "load", "sample"]
+__all__ = ["FILE_NAME", "Config", "Environment", "Watch", "find", "load", "sample"]
 
 FILE_NAME = "prober.yaml"
 
@@ -35,6 +35,8 @@ class Config:
     environments: Mapping[str, Environment]
     effective: Mapping[str, Any]
     """The same as plain data, as the file could say it; secrets by their references."""
+    watch: Watch = field(default_factory=Watch)
+    """How the daemon serves, and leaves."""
     store: str | None = field(default=None, repr=False)
     """Where history is kept, if the file says so: a path, or a URL with a password."""
 
@@ -97,6 +99,7 @@ def load(
         path=file,
         environments=checked.environments,
         effective=_effective(root, checked, folder),
+        watch=checked.watch,
         store=None if checked.store is None else str(checked.store),
     )
 

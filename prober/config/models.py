@@ -426,6 +426,19 @@ class Defaults(Section):
     limits: Limits | None = Field(default=None, description="see environments")
 
 
+class Watch(Section):
+    """How the daemon serves, and leaves."""
+
+    listen: scalars.Address = Field(
+        default="127.0.0.1:9610",
+        description="where page, metrics and health are served, HOST:PORT",
+    )
+    grace: scalars.Duration = Field(
+        default=10 * NS,
+        description="how long open cycles are waited for when it is to leave",
+    )
+
+
 class File(Section):
     """The whole of prober.yaml."""
 
@@ -435,6 +448,9 @@ class File(Section):
     )
     environments: Mapping[scalars.Name, Environment] = Field(
         min_length=1, description="what is probed, by names of your choice"
+    )
+    watch: Watch = Field(
+        default_factory=Watch, description="how the daemon serves, and leaves"
     )
     store: scalars.Store | None = Field(
         default=None,

@@ -62,6 +62,11 @@ class Presence:
             )
             self._blind_since_ns = None
 
+    @property
+    def is_blind(self) -> bool:
+        """Whether the subscription is left behind now."""
+        return self._blind_since_ns is not None
+
     def fault(self, fault: Fault) -> None:
         """Note a measured fault of the prober at this consumer."""
         add_fault(self._faults, fault)

@@ -20,6 +20,7 @@ from prober.ledger.accounts import (
     COUNTED,
     Account,
     Closed,
+    Presence,
     add_fault,
     forget,
 )
@@ -97,6 +98,12 @@ class Ledger:
         for account in self._accounts.values():
             account.tally.reach(self._plan.span_of(cycle).end)
             account.tally.withhold(numbers, cycle)
+
+    def leave_out(self, span: Span, cycle: int) -> None:
+        """Register messages of one cycle that will not be sent: it was too late."""
+        self._intake.leave_out(span, cycle)
+        for account in self._accounts.values():
+            account.tally.reach(span.end)
 
     def hand_over(self, outcome: Outcome) -> None:
         """Book a writer's word on messages that were attempted."""
@@ -234,23 +241,42 @@ class Ledger:
     def overdue_since(self, consumer: str, before_ns: int) -> int | None:
         """Return when the first message was sent that should have come by now.
 
-        Of the cycles sent before a time, and not yet given up: the first send of the
-        first in which something is missing; None if nothing is.
+        Of what was sent before a time, and is not yet given up: the first send of the
+        first cycle in which something is missing; None if nothing is.
         """
         lost_ns = before_ns - self._deadlines.lost_after_ns
         cycles, account = self._intake.cycles, self._accounts[consumer]
-        last_ns = cycles.values["last_ns"]
-        for at in np.flatnonzero((last_ns > lost_ns) & (last_ns <= before_ns)).tolist():
+        rows = cycles.values
+        awaited = (rows["last_ns"] > lost_ns) & (rows["first_ns"] <= before_ns)
+        for at in np.flatnonzero(awaited & (rows["sent"] > 0)).tolist():
             cycle = cycles.first + at
             span = self._plan.span_of(cycle)
             if account.here(cycle, span.count):
                 continue
-            sent = min(span.end, self._intake.words.end) - span.first
-            part = Span(first=span.first, count=sent)
+            part = self._intake.sent_by(cycle, span, before_ns)
             unseen = account.tally.fates.of(part) == Fate.UNSEEN
             if np.any(unseen & (self._intake.words.of(part) >= Word.PENDING)):
                 return self._intake.times(cycle)[0]
         return None
+
+    def due(self, now_ns: int) -> int:
+        """Return how many messages of open cycles should have come by now."""
+        words = self._intake.words
+        end = self._intake.sent_before(now_ns - self._deadlines.late_after_ns)
+        span = Span(first=words.first, count=max(0, end - words.first))
+        told = words.of(span)
+        return int(np.count_nonzero(told >= Word.PENDING))
+
+    def under_way(self, consumer: str) -> int:
+        """Return how many messages of open cycles a consumer has not seen yet."""
+        words, tally = self._intake.words, self._accounts[consumer].tally
+        span = Span(first=words.first, count=words.end - words.first)
+        told, unseen = words.of(span), tally.fates.of(span) == Fate.UNSEEN
+        return int(np.count_nonzero(unseen & (told >= Word.PENDING)))
+
+    def presence(self, consumer: str) -> Presence:
+        """Return when a consumer was there to see."""
+        return self._accounts[consumer].presence
 
     def complete(self, consumer: str) -> bool:
         """Tell whether nothing more can come: all that may have been taken in is here.
@@ -279,7 +305,7 @@ class Ledger:
         if cycle < self.closed:
             return True
         count = self._plan.span_of(cycle).count
-        if self._intake.sent(cycle) < count:
+        if self._intake.sent(cycle) + self._intake.left_out(cycle) < count:
             return False
         _, last_ns = self._intake.times(cycle)
         here = all(each.here(cycle, count) for each in self._accounts.values())

@@ -28,8 +28,11 @@ _WORDS = {
     Handover.REJECTED: Word.REJECTED,
     Handover.AMBIGUOUS: Word.AMBIGUOUS,
 }
-OF_CYCLE = np.dtype([("sent", np.int64), ("first_ns", np.int64), ("last_ns", np.int64)])
-"""What is kept of a cycle: how many were sent, and when the first and the last."""
+OF_CYCLE = np.dtype(
+    [(name, np.int64) for name in ("sent", "left_out", "first_ns", "last_ns")]
+)
+"""What is kept of a cycle: how many were sent, and how many will never be; when the
+first was sent, and the last."""
 _MOST_MARKS = 10_000
 """Times of which it is remembered what had been sent by then."""
 
@@ -80,6 +83,12 @@ class Intake:
         self.words.values[numbers - self.words.first] = Word.WITHHELD
         self.cycles.values["sent"][cycle - self.cycles.first] += len(numbers)
 
+    def leave_out(self, span: Span, cycle: int) -> None:
+        """Register messages of one cycle that will not be sent."""
+        self.words.reach(span.end)
+        self.cycles.reach(cycle + 1)
+        self.cycles.values[cycle - self.cycles.first]["left_out"] += span.count
+
     def hand_over(self, outcome: Outcome) -> None:
         """Book a writer's word on messages that were attempted."""
         end = min(outcome.span.end, self.words.end)
@@ -87,6 +96,17 @@ class Intake:
         if first < end:
             span = Span(first=first, count=end - first)
             self.words.of(span)[:] = _WORDS[outcome.handover]
+
+    def sent_by(self, cycle: int, span: Span, at_ns: int) -> Span:
+        """Return about what had been sent of an open cycle at a time.
+
+        Exactly for one that was sent by then, else by its even pace so far.
+        """
+        count = min(span.end, self.words.end) - span.first
+        first_ns, last_ns = self.times(cycle)
+        if first_ns <= at_ns < last_ns:
+            count = 1 + (count - 1) * (at_ns - first_ns) // (last_ns - first_ns)
+        return Span(first=span.first, count=count)
 
     def sent_before(self, at_ns: int) -> int:
         """Return before which message everything had been sent at a time.
@@ -113,6 +133,12 @@ class Intake:
         if not self.cycles.first <= cycle < self.cycles.end:
             return 0
         return int(self.cycles.values["sent"][cycle - self.cycles.first])
+
+    def left_out(self, cycle: int) -> int:
+        """Return how many messages of an open cycle will not be sent."""
+        if not self.cycles.first <= cycle < self.cycles.end:
+            return 0
+        return int(self.cycles.values["left_out"][cycle - self.cycles.first])
 
     def times(self, cycle: int) -> tuple[int, int]:
         """Return when the first and the last of an open cycle were sent; 0 if not."""

@@ -10,13 +10,14 @@ conductor  prime, send, wait for the tail, account
 from prober.probe.agents import AgentSource
 from prober.probe.conductor import probe
 from prober.probe.consumer import OpenReader
-from prober.probe.job import Controls, Job, Phase, Progress, unprobed
+from prober.probe.job import Attachment, Controls, Job, Phase, Progress, unprobed
 from prober.probe.legs import Legs
 from prober.probe.platform import PlatformSource
 from prober.probe.writing import OpenWriter
 
 __all__ = [
     "AgentSource",
+    "Attachment",
     "Controls",
     "Job",
     "Legs",

@@ -30,16 +30,19 @@ class Closing:
         consumers: Iterable[Consumer],
         clock: Clock,
         tell: OnCycle,
+        *,
+        settle_seconds: float = SETTLE_SECONDS,
     ) -> None:
         self._ledger, self._plan = ledger, plan
         self._consumers, self._clock, self._tell = tuple(consumers), clock, tell
+        self._settle = settle_seconds
         self._ended = False
 
     async def watch(self) -> None:
         """Close what is final, for as long as the run lasts."""
         while True:
             ready = self._ready()
-            await self._clock.sleep(SETTLE_SECONDS)
+            await self._clock.sleep(self._settle)
             for cycle in range(self._ledger.closed, ready):
                 self._tell(self._ledger.close(cycle, self._clock.now_ns()))
                 await asyncio.sleep(0)  # however many there are

@@ -14,7 +14,7 @@ from prober.clock import NS, Clock
 from prober.errors import CouldNotProbe, NeverPrimed, ProberError
 from prober.ingress.envelopes import Encoder
 from prober.ledger import Ledger
-from prober.plan import Plan
+from prober.plan import Plan, Send
 from prober.probe.agents import AgentsWatch
 from prober.probe.blindness import Blindness
 from prober.probe.closing import Closing
@@ -22,6 +22,7 @@ from prober.probe.consumer import Consumer, OpenReader
 from prober.probe.health import Health
 from prober.probe.job import Controls, Job, Phase, Progress, unprobed
 from prober.probe.legs import Legs
+from prober.probe.looking import Looking
 from prober.probe.paths import Paths
 from prober.probe.platform import CUT_OFF, PlatformWatch
 from prober.probe.primers import PRIMER_SECONDS, Primers
@@ -33,8 +34,10 @@ from prober.stamp import Mark, Scanner
 
 PRIME_TIMEOUT_SECONDS = 15.0
 TRAILER_SECONDS = 0.2
-POLL_SECONDS = 0.05
-INTERRUPTED_DRAIN_SECONDS = 2.0
+SHOW_SECONDS = 0.1
+PATIENT_SECONDS = 1.0
+YIELD_EVERY = 256
+"""Messages left out, after which others have their turn."""
 RATE_TOLERANCE = 0.95
 OVERSIZE = 100_000
 """Bytes of a payload above which Loggregator's own batches get too large for it."""
@@ -73,21 +76,19 @@ class _Probe:
         )
         self.paths = Paths()
         self._closing = Closing(
-            self.ledger, job.plan, self.consumers.values(), clock, self._tell
+            self.ledger,
+            job.plan,
+            self.consumers.values(),
+            clock,
+            self._tell,
+            settle_seconds=job.poll_seconds,
         )
-        self.health = Health(clock, self.ledger.fault)
+        self._looking = Looking(
+            self.ledger, self.consumers, clock=clock, deadlines=job.deadlines
+        )
+        self.health = Health(clock, self.ledger.fault, job.poll_seconds)
         self._primers = Primers(self._encoder, clock)
-        self._blindness = [
-            Blindness(
-                name,
-                consumer,
-                clock=clock,
-                ledger=self.ledger,
-                scanner=self._scanner,
-                primers=self._primers,
-            )
-            for name, consumer in self.consumers.items()
-        ]
+        self._blindness = [self._blindness_of(name) for name in self.consumers]
         self.warnings: list[str] = []
         self.started_ns = clock.now_ns()
         self._sends: list[int] = []
@@ -96,6 +97,17 @@ class _Probe:
         self._cycles_begun = 0
         self._phase = Phase.PRIMING
         self._interrupted_ns = 0
+        self._left_out = 0
+
+    def _blindness_of(self, name: str) -> Blindness:
+        return Blindness(
+            name,
+            self.consumers[name],
+            clock=self._clock,
+            ledger=self.ledger,
+            scanner=self._scanner,
+            primers=self._primers,
+        )
 
     def writing(self, ways_in: Sequence[OpenWriter]) -> list[OpenWriting]:
         """Return a leg in this process for each writer."""
@@ -108,10 +120,9 @@ class _Probe:
     async def run(self, writer: Writers) -> None:
         """Do the whole probe over open connections."""
         async with asyncio.TaskGroup() as tasks:
-            background = [
-                tasks.create_task(self.health.watch()),
-                tasks.create_task(self._show()),
-            ]
+            background = [tasks.create_task(self.health.watch())]
+            if self._controls.on_look is None:
+                background.append(tasks.create_task(self._show()))
             for name, consumer in self.consumers.items():
                 self.ledger.leave(name, self.started_ns, "not yet subscribed")
                 background.append(tasks.create_task(self._listen(name, consumer)))
@@ -121,6 +132,9 @@ class _Probe:
             background.extend(
                 tasks.create_task(each.watch(writer)) for each in self._blindness
             )
+            if self._controls.on_look is not None:
+                looking = self._looking.watch(self._controls.on_look)
+                background.append(tasks.create_task(looking))
             await self._send(writer)
             self._enter(Phase.DRAINING)
             background.append(tasks.create_task(writer.flush(self._tail_seconds())))
@@ -168,22 +182,34 @@ class _Probe:
         )
 
     async def _prime_again(self, writer: Writers) -> None:
-        """Prime consumers that had to subscribe anew, beside everything else."""
+        """Prime consumers that had to subscribe anew, beside everything else.
+
+        While nothing is open there is nothing to prime; and of a way out that brings
+        none for long one a second is asked for, to be no load on what is in trouble.
+        """
+        asked = 0
         while True:
-            if all(consumer.settled for consumer in self.consumers.values()):
-                await self._clock.sleep(PRIMER_SECONDS)
-            else:
-                await self._primers.send(writer)
+            if not any(each.asks for each in self.consumers.values()):
+                asked = 0
+                await self._clock.sleep(max(PRIMER_SECONDS, self._job.poll_seconds))
+                continue
+            asked += 1
+            await self._primers.send(writer)
+            if asked * PRIMER_SECONDS > PRIME_TIMEOUT_SECONDS:
+                await self._clock.sleep(PATIENT_SECONDS)
 
     async def _send(self, writer: Writers) -> None:
         """Write what is planned when it is due; what is late is sent at once."""
         self._enter(Phase.SENDING)
-        start_ns = self._clock.now_ns()
+        start_ns = self._controls.begin(self._clock.now_ns())
         for send in self._job.plan.sends():
             await self._until(start_ns + send.due_ns)
             if self._stop.is_set() or self._ends_before(send.cycle, start_ns):
                 return
             now_ns = self._clock.now_ns()
+            if self._too_late(start_ns + send.due_ns, now_ns):
+                await self._leave_out(send)
+                continue
             if send.cycle >= self._cycles_begun:
                 self._cycles_begun = send.cycle + 1
                 span = self._job.plan.span_of(send.cycle)
@@ -192,6 +218,16 @@ class _Probe:
             self._sends = [*self._sends[:1], now_ns]
             self._last_count = send.span.count
             await writer.send(send.span, send.cycle, now_ns)
+
+    def _too_late(self, due_ns: int, now_ns: int) -> bool:
+        limit_ns = self._job.behind_ns
+        return limit_ns is not None and now_ns - due_ns > limit_ns
+
+    async def _leave_out(self, send: Send) -> None:
+        self.ledger.leave_out(send.span, send.cycle)
+        self._left_out += send.span.count
+        if self._left_out % YIELD_EVERY < send.span.count:
+            await asyncio.sleep(0)
 
     def _ends_before(self, cycle: int, start_ns: int) -> bool:
         """Tell whether a cycle is not to be begun, as enough is known or time is up."""
@@ -208,7 +244,7 @@ class _Probe:
             seconds = (due_ns - self._clock.now_ns()) / NS
             if seconds <= 0:
                 return
-            await self._clock.sleep(min(seconds, POLL_SECONDS))
+            await self._clock.sleep(min(seconds, self._job.poll_seconds))
 
     async def _drain(self, writer: Writers) -> None:
         """Wait for the tail: for everything and a trailer, or for the last deadline."""
@@ -219,17 +255,17 @@ class _Probe:
                 raw = self._encoder.aid(Mark.TRAILER, trailers, self._clock.now_ns())
                 await writer.write(raw)
                 trailers += 1
-            await self._clock.sleep(POLL_SECONDS)
+            await self._clock.sleep(self._job.poll_seconds)
 
     def _tail_seconds(self) -> float:
-        """How long to wait still; an interruption cuts it to two seconds, once."""
+        """How long to wait still; an interruption cuts it short, once."""
         now_ns = self._clock.now_ns()
         last_ns = self._sends[-1] if self._sends else now_ns
         final_ns = last_ns + self._job.deadlines.lost_after_ns
         if self._stop.is_set() and not self._interrupted_ns:
             self._interrupted_ns = now_ns
         if self._interrupted_ns:
-            cut = self._interrupted_ns + round(INTERRUPTED_DRAIN_SECONDS * NS)
+            cut = self._interrupted_ns + round(self._controls.stop_seconds * NS)
             final_ns = min(final_ns, cut)
         return max(0.0, (final_ns - now_ns) / NS)
 
@@ -311,7 +347,7 @@ class _Probe:
     async def _show(self) -> None:
         while True:
             self._controls.observer(self._progress())
-            await self._clock.sleep(2 * POLL_SECONDS)
+            await self._clock.sleep(SHOW_SECONDS)
 
     def _progress(self) -> Progress:
         draining = self._phase is Phase.DRAINING

@@ -66,6 +66,11 @@ class Consumer:
         return bool(self.connections) and self.connections[self._newest].primed
 
     @property
+    def asks(self) -> bool:
+        """Whether primers are needed: something is open, and not known to be live."""
+        return bool(self.connections) and not self.settled
+
+    @property
     def primers(self) -> set[int]:
         """The primers that came back, over whatever is open."""
         return set().union(*(each.primers for each in self.connections.values()))

@@ -14,8 +14,13 @@ TICK_SECONDS = 0.05
 class Health:
     """The largest lags so far, in seconds; those beyond bounds are booked."""
 
-    def __init__(self, clock: Clock, book: Callable[[Fault, str | None], None]) -> None:
-        self._clock, self._book = clock, book
+    def __init__(
+        self,
+        clock: Clock,
+        book: Callable[[Fault, str | None], None],
+        tick_seconds: float = TICK_SECONDS,
+    ) -> None:
+        self._clock, self._book, self._tick = clock, book, tick_seconds
         self.loop_lag = 0.0
         self.reader_lag = 0.0
         self.clock_step = 0.0
@@ -33,8 +38,8 @@ class Health:
         step = self._wall_step()
         while True:
             before_ns = self._clock.now_ns()
-            await self._clock.sleep(TICK_SECONDS)
-            lag = (self._clock.now_ns() - before_ns) / NS - TICK_SECONDS
+            await self._clock.sleep(self._tick)
+            lag = (self._clock.now_ns() - before_ns) / NS - self._tick
             self.loop_lag = max(self.loop_lag, lag)
             if lag > LAG_LIMIT_SECONDS:
                 self.blame(before_ns, f"our event loop was {lag:.1f} s late")

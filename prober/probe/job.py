@@ -35,6 +35,12 @@ class Job:
     keep_cycles: bool = True
     """Keep the result of each cycle until the end; else they are only told one by one,
     the run's result has their sums, and a run without an end stays in its memory."""
+    poll_seconds: float = 0.05
+    """How often it is looked whether something has to be done: the more runs go on in
+    one process, the less often."""
+    behind_ns: int | None = None
+    """What could not be sent for so long after it was due is left out: whoever falls
+    behind never sends faster than planned. None: it is sent as soon as it can be."""
     alarms: Mapping[bytes, str] = field(default_factory=dict)
     """What readers may bring of our own source that voids the cycles under way: why."""
 
@@ -73,6 +79,27 @@ def unprobed(job: Job, at_ns: int) -> RunResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """One consumer as the run sees it now."""
+
+    primed: bool
+    """Something open is known to bring everything."""
+    blind: bool
+    """A new subscription gets what this one misses."""
+    cut: str
+    """The peer's words where nothing is open."""
+    lag_seconds: float
+    under_way: int
+    due: int
+    """Messages of open cycles that should have come by now."""
+    overdue: int
+    """Of these, those that have not."""
+    last_arrival_ns: int | None
+    overdue_since_ns: int | None
+    """When the cycle was first sent in which something is overdue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far a probe is, for a display; counts of messages, times in seconds."""
 
@@ -92,6 +119,8 @@ class Progress:
 
 
 Observer = Callable[[Progress], None]
+OnLook = Callable[[Mapping[str, Attachment]], None]
+"""Told how it stands with each consumer."""
 OnOpen = Callable[[int, Span, int], None]
 """Told of each cycle before anything of it is sent: its index, its messages, when."""
 OnCycle = Callable[[Mapping[str, CycleResult]], None]
@@ -105,10 +134,16 @@ class Controls:
     """How a run is steered and watched from outside while it goes on."""
 
     stop: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set it, and the run sends no more and waits two seconds for the tail: partial."""
+    """Set it, and the run sends no more and waits a little for the tail: partial."""
+    stop_seconds: float = 2.0
+    """For how long it then waits, at most."""
     enough: asyncio.Event = field(default_factory=asyncio.Event)
     """Set it, and the run ends with the cycle that is being sent: whole."""
+    begin: Callable[[int], int] = lambda now_ns: now_ns
+    """Told the time when all is primed: returns when the first message is due."""
     observer: Observer = lambda _: None
+    on_look: OnLook | None = None
+    """Told every second, while the run sends, instead of the observer."""
     on_open: OnOpen = lambda _index, _span, _at_ns: None
     on_cycle: OnCycle = lambda _: None
     platform: PlatformSource | None = None

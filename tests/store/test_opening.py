@@ -175,6 +175,7 @@ def _live(**changes: object) -> Live:
         under_way=7,
         due=3,
         overdue=0,
+        overdue_since_ns=None,
         last_arrival_ns=START_NS,
     )
     fields: dict[str, object] = {

@@ -185,6 +185,7 @@ def live() -> Live:
         under_way=20,
         due=30,
         overdue=12,
+        overdue_since_ns=None,
         last_arrival_ns=START_NS,
     )
     other = LiveConsumer(
@@ -195,6 +196,7 @@ def live() -> Live:
         under_way=20,
         due=30,
         overdue=30,
+        overdue_since_ns=None,
         last_arrival_ns=None,
         detail="404",
     )

@@ -1,0 +1,156 @@
+"""From the configuration to what is watched: environments as the daemon takes them."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+from prober import config
+from prober.cli import targets
+from prober.cli.resolving import source_id
+from prober.clock import Clock
+from prober.config import Environment
+from prober.config.models import BUNDLED
+from prober.errors import UsageError
+from prober.plan import Plan
+from prober.watch.watched import Watched
+
+REFERENCE = "reference"
+DEMO_TARGET = "99.9"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is to be watched, where that stands, and how the daemon is to serve it."""
+
+    watched: tuple[Watched, ...]
+    listen: str
+    grace_ns: int
+    store: str | None
+    """Where history is kept; None for where it is by default."""
+    demo: bool = False
+    """It is the bundled stack, without a configuration."""
+
+
+def wanted(path: str | None, names: Sequence[str]) -> Wanted:
+    """Return what a configuration asks to be watched: all of it, or what is named.
+
+    Without a configuration that is the bundled stack. Raises UsageError with every
+    mistake.
+    """
+    if path is None and not names and config.find() is None:
+        return _demo()
+    loaded = config.load(path)
+    chosen = dict.fromkeys(names or loaded.environments)
+    return Wanted(
+        watched=tuple(watch(name, loaded.environment(name)) for name in chosen),
+        listen=loaded.watch.listen,
+        grace_ns=loaded.watch.grace,
+        store=loaded.store,
+    )
+
+
+def reloader(
+    path: str | None, names: Sequence[str], first: Wanted
+) -> Callable[[], Sequence[Watched]]:
+    """Return what reads the configuration again, and refuses what cannot change."""
+
+    def reload() -> Sequence[Watched]:
+        found = wanted(path, names)
+        fixed = (
+            ("watch.listen", first.listen, found.listen),
+            ("watch.grace", first.grace_ns, found.grace_ns),
+            ("store", first.store, found.store),
+        )
+        changed = [name for name, before, now in fixed if before != now]
+        if changed:
+            raise UsageError(
+                f"{' and '.join(changed)} cannot change while prober watch runs: "
+                "restart it"
+            )
+        if first.demo != found.demo:
+            raise UsageError("there is no configuration to reload: restart it")
+        return found.watched
+
+    return reload
+
+
+def watch(name: str, environment: Environment) -> Watched:
+    """Return an environment as the daemon takes it."""
+    probe, objective = environment.probe, environment.objective
+    burst = probe.worst_burst
+    return Watched(
+        name=name,
+        every_ns=probe.every,
+        sample=Plan(
+            messages=probe.messages,
+            cycles=1,
+            rate=None,
+            sizes=probe.size,
+            kinds=probe.kinds,
+            source_id=source_id(environment),
+            seed=0,
+        ),
+        deadlines=probe.deadlines,
+        whole_firehose=probe.whole_firehose,
+        target=None if objective is None else f"{objective.target * 100:f}",
+        window_ns=None if objective is None else objective.window,
+        worst_burst=burst if isinstance(burst, int) else AUTO_BURST,
+        consumers=_transports(environment),
+        settings=environment,
+        open=_opener(environment),
+    )
+
+
+AUTO_BURST = 1_000
+"""What `auto` stands for before history has taught anything: a router's ring."""
+
+
+def _transports(environment: Environment) -> dict[str, str]:
+    if environment.reference is not None:
+        return {"rlp": "rlp"}
+    return {
+        name: next(
+            kind
+            for kind in ("rlp", "rlp_gateway", "firehose")
+            if getattr(consumer, kind) is not None
+        )
+        for name, consumer in environment.consumers.items()
+    }
+
+
+def _opener(
+    environment: Environment,
+) -> Callable[[Clock, Plan], AbstractAsyncContextManager[targets.Ends]]:
+    @asynccontextmanager
+    async def open_(clock: Clock, plan: Plan) -> AsyncIterator[targets.Ends]:
+        if environment.reference is not None:
+            reference = environment.reference
+            async with targets.bundled(
+                clock, plan, reference, own_process=True
+            ) as ends:
+                yield ends
+        else:
+            whole = environment.probe.whole_firehose
+            yield targets.configured(environment, plan, whole_firehose=whole)
+
+    return open_
+
+
+def _demo() -> Wanted:
+    """Return the bundled stack, watched so that there is something to see."""
+    environment = Environment.model_validate(
+        {
+            "reference": {},
+            "objective": {"target": DEMO_TARGET},
+            "probe": BUNDLED["probe"],
+        }
+    )
+    watched = watch(REFERENCE, environment)
+    serve = config.Watch()
+    return Wanted(
+        watched=(watched,),
+        listen=serve.listen,
+        grace_ns=serve.grace,
+        store=None,
+        demo=True,
+    )

@@ -1,0 +1,52 @@
+"""How it stands with the consumers of a run that has no end, told every second."""
+
+from collections.abc import Mapping
+
+from prober.clock import Clock
+from prober.ledger import Deadlines, Ledger
+from prober.probe.consumer import Consumer
+from prober.probe.job import Attachment, OnLook
+
+LOOK_SECONDS = 1.0
+
+
+class Looking:
+    """Tells of each consumer what is under way and overdue, and whether it sees."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        consumers: Mapping[str, Consumer],
+        *,
+        clock: Clock,
+        deadlines: Deadlines,
+    ) -> None:
+        self._ledger, self._consumers = ledger, consumers
+        self._clock, self._deadlines = clock, deadlines
+
+    async def watch(self, tell: OnLook) -> None:
+        """Tell, for as long as the run sends."""
+        while True:
+            now_ns = self._clock.now_ns()
+            due = self._ledger.due(now_ns)
+            tell(
+                {name: self._attachment(name, due, now_ns) for name in self._consumers}
+            )
+            await self._clock.sleep(LOOK_SECONDS)
+
+    def _attachment(self, name: str, due: int, now_ns: int) -> Attachment:
+        ledger, late_ns = self._ledger, self._deadlines.late_after_ns
+        consumer, presence = self._consumers[name], ledger.presence(name)
+        overdue = ledger.overdue(name, now_ns)
+        since_ns = ledger.overdue_since(name, now_ns - late_ns) if overdue else None
+        return Attachment(
+            primed=consumer.primed,
+            blind=presence.is_blind,
+            cut=consumer.cut,
+            lag_seconds=consumer.lag,
+            under_way=ledger.under_way(name),
+            due=due,
+            overdue=overdue,
+            overdue_since_ns=since_ns,
+            last_arrival_ns=presence.heard_ns or None,
+        )

@@ -1,0 +1,150 @@
+"""The page's process: it serves what the measuring process pushes, and never asks it.
+
+    python -m prober.watch.server FD
+
+FD is a listening socket that was opened by the measuring process, which therefore keeps
+its port when this one is started anew. Over standard input come a line of JSON (where
+history is: that may hold a password, which is no argument's business) and snapshots;
+this process ends when that does, however its parent ended.
+"""
+
+import asyncio
+import contextlib
+import json
+import socket
+import sys
+from collections.abc import Generator
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from prober.clock import NS, Clock, SystemClock
+from prober.report.now import SILENT_PERIODS
+from prober.watch.snapshot import Snapshot, read
+
+STALE_SECONDS = 10.0
+"""A measuring process that has pushed nothing for so long is not well."""
+_CLOSE_SECONDS = 1
+
+
+class Board:
+    """The last snapshot, and a way to wait for the next."""
+
+    def __init__(self, clock: Clock, store: str | None = None) -> None:
+        self.clock = clock
+        self.store = store
+        """Where history is read, as a URL; None for nowhere."""
+        self._snapshot: Snapshot | None = None
+        self._changed = asyncio.Condition()
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The last snapshot; None before the first."""
+        return self._snapshot
+
+    async def put(self, snapshot: Snapshot) -> None:
+        """Take a snapshot for the last."""
+        async with self._changed:
+            self._snapshot = snapshot
+            self._changed.notify_all()
+
+    async def newer(self, than: Snapshot | None) -> Snapshot:
+        """Wait for a snapshot that is another than one already seen."""
+        async with self._changed:
+            await self._changed.wait_for(
+                lambda: self._snapshot is not None and self._snapshot is not than
+            )
+        assert self._snapshot is not None  # noqa: S101 - just waited for
+        return self._snapshot
+
+
+def application(board: Board) -> Starlette:
+    """Return what answers requests."""
+    app = Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz)])
+    app.state.board = board
+    return app
+
+
+async def healthz(request: Request) -> JSONResponse:
+    """Tell whether the measuring process is alive and speaks: 200, or 503."""
+    board: Board = request.app.state.board
+    last = board.snapshot
+    age = None if last is None else (board.clock.now_ns() - last.at_ns) / NS
+    well = age is not None and age <= STALE_SECONDS
+    told = {
+        "ok": well,
+        "daemon": last and last.daemon,
+        "seconds_since_heard": None if age is None else round(age, 3),
+    }
+    return JSONResponse(told, 200 if well else 503)
+
+
+async def readyz(request: Request) -> JSONResponse:
+    """Tell whether anything is measured: 200, or 503 with what is not.
+
+    It is when of any environment a cycle that counts was final within the last three
+    periods; those of which none was are named in any case.
+    """
+    board: Board = request.app.state.board
+    now_ns = board.clock.now_ns()
+    lives = board.snapshot.lives if board.snapshot else ()
+    fresh = {
+        live.environment
+        for live in lives
+        if live.last_cycle_ns is not None
+        and now_ns - live.last_cycle_ns <= SILENT_PERIODS * live.every_ns
+    }
+    told = {
+        "ok": bool(fresh),
+        "measuring": sorted(fresh),
+        "not_measuring": {
+            live.environment: live.why_not or "no cycle for three periods"
+            for live in lives
+            if live.environment not in fresh
+        },
+    }
+    return JSONResponse(told, 200 if fresh else 503)
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals alone: the measuring process decides when it is over."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+async def serve(listening: socket.socket) -> None:
+    """Serve until standard input ends."""
+    pipe = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(pipe), sys.stdin
+    )
+    board = Board(SystemClock(), json.loads(await pipe.readline())["store"])
+    server = _Server(
+        uvicorn.Config(
+            application(board),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=_CLOSE_SECONDS,
+        )
+    )
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(server.serve(sockets=[listening]))
+        while (snapshot := await read(pipe)) is not None:
+            await board.put(snapshot)
+        server.should_exit = True
+
+
+def main() -> None:
+    """Be the page's process."""
+    asyncio.run(serve(socket.socket(fileno=int(sys.argv[1]))))
+
+
+if __name__ == "__main__":
+    main()

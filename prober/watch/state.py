@@ -1,0 +1,130 @@
+"""How it stands with one environment, kept up to date by whoever watches it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from prober.clock import NS
+from prober.history import Live, LiveConsumer
+from prober.probe import Attachment
+from prober.watch.watched import Watched
+
+OURS = (
+    "token",
+    "secret",
+    "scope",
+    "401",
+    "403",
+    "certificate",
+    "handshake",
+    "password",
+)
+"""Words of peers that lay it to us: what we show them, they do not accept."""
+
+
+@dataclass(slots=True)
+class Measuring:
+    """Whether it is measured, since when, and if not, why and whose fault it is."""
+
+    since_ns: int
+    measuring: bool = False
+    why_not: str = "connecting"
+    ours: bool = True
+    last_cycle_ns: int | None = None
+    attached: Mapping[str, Attachment] = field(default_factory=dict)
+
+    def measure(self, at_ns: int) -> bool:
+        """Note that it is measured; tell whether it was not before."""
+        if self.measuring:
+            return False
+        self.measuring, self.since_ns = True, at_ns
+        self.why_not, self.ours = "", False
+        return True
+
+    def leave(self, at_ns: int, why: str, *, ours: bool) -> bool:
+        """Note that it is not measured; tell whether that, or the reason, is news."""
+        news = self.measuring or why != self.why_not
+        if self.measuring:
+            self.measuring, self.since_ns = False, at_ns
+        self.why_not, self.ours = why, ours or laid_to_us(why)
+        return news
+
+    def live(
+        self,
+        watched: Watched,
+        *,
+        daemon: str,
+        at_ns: int,
+        retries: int,
+        health: Mapping[str, float],
+        waiting: int,
+        ended: str | None,
+    ) -> Live:
+        """Return the daemon's word on it; `ended` is its last, and why."""
+        measuring = self.measuring and ended is None
+        return Live(
+            environment=watched.name,
+            daemon=daemon,
+            at_ns=at_ns,
+            since_ns=self.since_ns,
+            measuring=measuring,
+            why_not=self.why_not if ended is None else ended,
+            ours=self.ours or ended is not None,
+            every_ns=watched.every_ns,
+            last_cycle_ns=self.last_cycle_ns,
+            retries=retries,
+            ended=ended is not None,
+            consumers=tuple(self._consumers(watched)),
+            health=self._health(health),
+            own_rate=watched.sample.messages * NS / watched.every_ns
+            if measuring
+            else 0,
+            foreign_rate=None,
+            waiting=waiting,
+        )
+
+    def _consumers(self, watched: Watched) -> list[LiveConsumer]:
+        return [
+            _consumer(name, self.attached[name])
+            if name in self.attached
+            else _unknown(name, self.why_not)
+            for name in dict.fromkeys([*watched.consumers, *self.attached])
+        ]
+
+    def _health(self, health: Mapping[str, float]) -> dict[str, float]:
+        lags = [each.lag_seconds for each in self.attached.values()]
+        return {**health, "reader_lag_max_seconds": max(lags, default=0.0)}
+
+
+def laid_to_us(words: str) -> bool:
+    """Tell whether a peer's words say that what we showed it is not right."""
+    return any(each in words.lower() for each in OURS)
+
+
+def _consumer(name: str, seen: Attachment) -> LiveConsumer:
+    return LiveConsumer(
+        name=name,
+        connected=seen.primed,
+        blind=seen.blind,
+        lag_seconds=seen.lag_seconds,
+        under_way=seen.under_way,
+        due=seen.due,
+        overdue=seen.overdue,
+        overdue_since_ns=seen.overdue_since_ns,
+        last_arrival_ns=seen.last_arrival_ns,
+        detail="" if seen.primed else seen.cut,
+    )
+
+
+def _unknown(name: str, why: str) -> LiveConsumer:
+    return LiveConsumer(
+        name=name,
+        connected=False,
+        blind=False,
+        lag_seconds=0.0,
+        under_way=0,
+        due=0,
+        overdue=0,
+        overdue_since_ns=None,
+        last_arrival_ns=None,
+        detail=why,
+    )

@@ -1,0 +1,140 @@
+"""What is watched: one environment as the daemon is given it, no configuration seen."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from fractions import Fraction
+from typing import Protocol
+
+from prober.clock import NS, Clock
+from prober.history import CycleRecord, Live, RunRecord
+from prober.ledger import Deadlines
+from prober.plan import MAX_CYCLES, MAX_MESSAGES, Plan
+from prober.probe import Job, OpenReader, OpenWriter, PlatformSource
+from prober.store import Store, Waiting
+
+
+class Ways(Protocol):
+    """The ends of a pipeline, open or ready to be opened."""
+
+    @property
+    def alarms(self) -> Mapping[bytes, str]:
+        """What readers may bring that voids cycles; see `Job`."""
+        ...
+
+    @property
+    def written_to(self) -> Sequence[str]:
+        """Which components are written to, where."""
+        ...
+
+    def writers(self, clock: Clock) -> Sequence[OpenWriter]:
+        """Return what opens each writer."""
+        ...
+
+    def readers(self, clock: Clock, job: Job) -> Mapping[str, OpenReader]:
+        """Return what opens each consumer, by name."""
+        ...
+
+    def platform(self, clock: Clock, job: Job) -> PlatformSource | None:
+        """Return where Loggregator's own counters are read, if that is anywhere."""
+        ...
+
+
+class History(Protocol):
+    """Where results go, at once, whatever the store does: `prober.store.Spool`."""
+
+    def put_run(self, run: RunRecord) -> None:
+        """Write a run when it begins, and when it has ended."""
+        ...
+
+    def put_cycles(self, cycles: Iterable[CycleRecord]) -> None:
+        """Write a cycle as it opens, and when it is final."""
+        ...
+
+    def record_missed(
+        self,
+        environment: str,
+        from_ns: int,
+        to_ns: int,
+        *,
+        every_ns: int,
+        planned: int,
+        consumers: Collection[str],
+        reason: str,
+    ) -> None:
+        """Write MISSED cycles for the ticks from one time on, before another."""
+        ...
+
+    def put_live(self, word: Live) -> None:
+        """Write what is done with an environment now."""
+        ...
+
+    def submit(self, do: Callable[[Store], object]) -> None:
+        """Do something else with the store, in its turn."""
+        ...
+
+    def waiting(self) -> Waiting:
+        """Return what waits now, and why."""
+        ...
+
+
+class Follower(Protocol):
+    """Who wants to know what is measured, at once and without waiting: metrics."""
+
+    def expect(
+        self, environment: str, consumers: Iterable[str], target: Decimal | None
+    ) -> None:
+        """Note that an environment is watched from now on."""
+        ...
+
+    def forget(self, environment: str) -> None:
+        """Note that it is watched no longer."""
+        ...
+
+    def closed(self, cycles: Sequence[CycleRecord]) -> None:
+        """Take in a cycle that became final, as every consumer saw it."""
+        ...
+
+    def live(self, live: Live) -> None:
+        """Take in how it stands with an environment."""
+        ...
+
+
+OpenWays = Callable[[Clock, Plan], AbstractAsyncContextManager[Ways]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """One environment: its cadence, its messages, its ends, and what is asked of it."""
+
+    name: str
+    every_ns: int
+    sample: Plan
+    """One cycle; its messages are spread evenly over the period."""
+    deadlines: Deadlines
+    whole_firehose: bool
+    target: str | None
+    window_ns: int | None
+    worst_burst: int
+    consumers: Mapping[str, str] = field(compare=False)
+    """Transport by name, as far as it is known before they are opened."""
+    settings: object
+    """Equal where nothing changed: the environment needs no restart."""
+    open: OpenWays = field(compare=False)
+
+    def plan(self, *, cycles: int | None, seed: int) -> Plan:
+        """Return a plan of so many cycles, None for as many as a stamp can tell apart.
+
+        At one a second that is three years and longer; then a new run begins.
+        """
+        messages = self.sample.messages
+        most = min(MAX_CYCLES, (MAX_MESSAGES - 1) // messages)
+        number = most if cycles is None else cycles
+        return replace(
+            self.sample,
+            messages=messages * number,
+            cycles=number,
+            rate=Fraction(messages * NS, self.every_ns),
+            seed=seed,
+        )
