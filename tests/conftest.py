@@ -7,6 +7,9 @@ import tempfile
 os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="prober-tests-")
 # Handshakes fail on purpose here: what gRPC's core prints of that is noise.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+# What commands write to history is written for the time of the tests.
+_data = tempfile.TemporaryDirectory(prefix="prober-data-")
+os.environ["XDG_DATA_HOME"] = _data.name
 
 from collections.abc import AsyncIterator
 from pathlib import Path

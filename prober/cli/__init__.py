@@ -15,6 +15,8 @@ COMMANDS = (
     "watch",
     "check",
     "audit",
+    "history",
+    "annotate",
     "plan",
     "reference",
     "bench",

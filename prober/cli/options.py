@@ -1,6 +1,7 @@
 """The options of `prober run`: what each is called, means, and may not be."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -50,6 +51,10 @@ class Options:
     rlp_server_name: str
     stack_process: bool
     yes: bool
+    store: str | None
+    accompany: bool
+    command: tuple[str, ...] = ()
+    """What stands behind `--`."""
 
 
 _Command = Callable[..., Any]
@@ -231,6 +236,19 @@ _OPTIONS: tuple[Callable[[_Command], _Command], ...] = (
         help="Show neither progress nor result.",
     ),
     click.option(
+        "--store",
+        metavar="URL|none",
+        panel="What is told",
+        help="Where the run is kept.  [default: history; the bundled stack's nowhere]",
+    ),
+    click.option(
+        "--while",
+        "accompany",
+        is_flag=True,
+        panel="What is sent",
+        help="Probe while the COMMAND behind -- runs, and tell what it cost.",
+    ),
+    click.option(
         "--agent",
         type=values.Address(),
         metavar="HOST:PORT",
@@ -286,7 +304,7 @@ def run_options(command: _Command) -> _Command:
     return reduce(lambda inner, option: option(inner), reversed(_OPTIONS), command)
 
 
-def check(options: Options, given: Collection[str]) -> None:
+def check(options: Options, given: AbstractSet[str]) -> None:
     """Refuse what cannot be done, before anything is opened.
 
     `given` names the options that stand on the command line; raises UsageError.
@@ -300,12 +318,30 @@ def check(options: Options, given: Collection[str]) -> None:
     if any(together) and not all(together):
         raise UsageError("--agent, --rlp and --tls-dir go together: give all three")
     _check_decision(options, given)
+    _check_command(options, given)
 
 
-def _check_decision(options: Options, given: Collection[str]) -> None:
+def _check_command(options: Options, given: AbstractSet[str]) -> None:
+    if not options.accompany:
+        if options.command:
+            raise UsageError("a command behind -- is for --while: add that before it")
+        return
+    if options.until_decided or given & {"messages", "cycles"}:
+        raise UsageError(
+            "--while sends for as long as the command takes: bound it with "
+            "--max-messages, not with --messages, --cycles or --until-decided"
+        )
+    if options.json == "-":
+        raise UsageError("--while leaves standard output to the command: --json FILE")
+    from prober.cli import companion
+
+    companion.check(options.command)
+
+
+def _check_decision(options: Options, given: AbstractSet[str]) -> None:
     if not options.until_decided:
         for name in ("max_messages", "max_duration"):
-            if name in given:
+            if name in given and not options.accompany:
                 option = f"--{name.replace('_', '-')}"
                 raise UsageError(f"{option} belongs to --until-decided: add that")
     elif "messages" in given or "cycles" in given:

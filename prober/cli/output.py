@@ -30,8 +30,12 @@ def check_writable(path: str | None) -> None:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
 
 
-def write(report: Report, path: str | None, *, quiet: bool) -> None:
+def write(
+    report: Report, path: str | None, *, quiet: bool, aside: bool = False
+) -> None:
     """Write the document, then show the screen unless the document took its place.
+
+    The screen goes to standard error if standard output is a document's, or `aside`.
 
     A file that cannot be written any more does not lose the result: the document goes
     to standard output, and a sentence to standard error.
@@ -39,7 +43,7 @@ def write(report: Report, path: str | None, *, quiet: bool) -> None:
     if path is not None:
         write_document(json.render(report), path)
     if not quiet:
-        terminal.render(report, Console(stderr=path == STDOUT))
+        terminal.render(report, Console(stderr=aside or path == STDOUT))
 
 
 def say(*sentences: str) -> None:

@@ -20,6 +20,7 @@ from prober.plan import Plan
 if TYPE_CHECKING:  # what imports gRPC is imported by who runs
     from prober.cli.targets import Ends
 
+_MONTH_NS = 30 * 86_400 * NS
 _BUNDLED = {"rate": Fraction(2_000), "lost_after": 10 * NS}
 _ELSEWHERE = {"rate": Fraction(200), "lost_after": 60 * NS}
 
@@ -37,6 +38,14 @@ class Target:
     """None for the bundled stack, which is nobody else's."""
     where: str
     """Where limits are changed."""
+    config: str | None = None
+    """The configuration that was named."""
+
+    @property
+    def window_ns(self) -> int:
+        """The time that an error budget is for, 30 days unless it was configured."""
+        objective = self.environment.objective if self.environment else None
+        return _MONTH_NS if objective is None else objective.window
 
     @asynccontextmanager
     async def ends(
@@ -77,8 +86,31 @@ def resolve(
         given.pop("cycles", None)  # those of the configuration fit its messages
     filled = {name: value for name, value in given.items() if name not in said}
     settled = replace(options, **filled)
+    if settled.command:
+        settled = _accompanying(settled, target)
     _check(settled, target)
     return settled, target
+
+
+_CYCLE_SECONDS = 1
+_MOST_CYCLES = 10_000
+
+
+def _accompanying(options: Options, target: Target) -> Options:
+    """Return the same with as many messages as may be sent while a command runs.
+
+    How long it takes nobody knows: a cycle is a second's messages, and all that the
+    environment may be asked for is planned. Raises UsageError for a rate without end.
+    """
+    if options.rate is None:
+        raise UsageError(
+            "--while needs a --rate: nobody knows how long a command takes"
+        )
+    most = options.max_messages
+    if target.limits is not None and not options.yes:
+        most = min(most, target.limits.messages)
+    cycle = max(1, round(options.rate * _CYCLE_SECONDS), -(-most // _MOST_CYCLES))
+    return replace(options, messages=most, cycles=max(1, most // cycle))
 
 
 def _target(
@@ -99,6 +131,7 @@ def _target(
         environment=environment,
         limits=environment.limits if environment.reference is None else None,
         where=f"environments.{env}.limits in {loaded.path}",
+        config=config,
     )
     return target, _configured(environment)
 

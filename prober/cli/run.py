@@ -21,15 +21,33 @@ from prober.records import RunResult
 from prober.stamp import RUN_ALPHABET, RUN_WIDTH
 
 if TYPE_CHECKING:  # what imports gRPC is imported by who runs
+    from prober.cli.companion import Companion
     from prober.cli.resolving import Target
     from prober.cli.targets import Ends
     from prober.probe import Job
 
 _CYCLES = 100
 _LEAST_CYCLE = 100
+_COMMAND = "prober.cli.run.command"
 
 
-@click.command("run", short_help="One probe: write, read back, account, judge.")
+class _Run(click.RichCommand):
+    """Takes what stands behind `--` apart: it is another command's, options and all."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if "--" in args:
+            place = args.index("--")
+            ctx.meta[_COMMAND] = tuple(args[place + 1 :])
+            args = args[:place]
+        return super().parse_args(ctx, args)
+
+
+@click.command(
+    "run",
+    cls=_Run,
+    short_help="One probe: write, read back, account, judge.",
+    options_metavar="[OPTIONS] [--while] [-- COMMAND...]",
+)
 @run_options
 @click.pass_context
 def run(
@@ -45,11 +63,15 @@ def run(
     it is the bundled reference stack. Exit codes: 0 met, or no objective given;
     1 violated; 2 usage; 3 inconclusive; 4 could not probe; 5 lost more than the
     baseline; 130 interrupted.
+
+    With --while -- COMMAND the probe begins before the command and ends after it; the
+    screen goes to standard error, and the exit code is the command's where the probe's
+    own would be 0.
     """
     from prober.cli.resolving import resolve
 
     said = {name for name in given if _was_said(ctx, name)}
-    options = Options(**given)
+    options = Options(**given, command=ctx.meta.get(_COMMAND, ()))
     check(options, said)
     ctx.exit(_run(*resolve(options, env, config, said)))
 
@@ -62,15 +84,18 @@ def _run(options: Options, target: "Target") -> int:
     """Probe, tell and write; return the exit code."""
     from prober import report, slo
     from prober.cli import baseline, output
+    from prober.cli.companion import Companion
+    from prober.cli.remembering import remember
     from prober.probe import unprobed
 
     output.check_writable(options.json)
     before = None if options.baseline is None else baseline.read(options.baseline)
     job = _job(options, target)
     decision = _decision(options, job.plan)
+    companion = Companion(options.command, SystemClock())
     failure = None
     try:
-        result = asyncio.run(_probe(options, target, job, decision))
+        result = asyncio.run(_probe(options, target, job, decision, companion))
     except CouldNotProbe as error:
         failure, result = error, unprobed(job, SystemClock().now_ns())
     if decision:
@@ -84,7 +109,10 @@ def _run(options: Options, target: "Target") -> int:
         failure=str(failure) if failure else None,
     )
     quiet = options.quiet or failure is not None
-    output.write(told, options.json, quiet=quiet)
+    output.write(told, options.json, quiet=quiet, aside=bool(options.command))
+    if not quiet:
+        output.say(*companion.words(result, options.slo, target.window_ns))
+    remember(result, options, target, companion.ran)
     found = {}
     if before is not None and failure is None:
         found = baseline.regressions(told, before, options.slo)
@@ -100,13 +128,17 @@ def _run(options: Options, target: "Target") -> int:
         interrupted=result.partial,
     )
     if failure is not None:
-        raise _with_code(failure, code)
-    return code
+        raise _with_code(failure, code, companion)
+    return code or companion.exit_code
 
 
-def _with_code(error: CouldNotProbe, code: int) -> CouldNotProbe:
-    error.exit_code = code
-    return error
+def _with_code(
+    error: CouldNotProbe, code: int, companion: "Companion"
+) -> CouldNotProbe:
+    """Return an error that leaves with a code, and tells of a command not started."""
+    told = type(error)(f"{error}{companion.not_started}")
+    told.exit_code = code
+    return told
 
 
 def _job(options: Options, target: "Target") -> "Job":
@@ -149,9 +181,13 @@ def _decision(options: Options, plan: Plan) -> EarlyDecision | None:
 
 
 async def _probe(
-    options: Options, target: "Target", job: "Job", decision: EarlyDecision | None
+    options: Options,
+    target: "Target",
+    job: "Job",
+    decision: EarlyDecision | None,
+    companion: "Companion",
 ) -> RunResult:
-    """Open what is to be probed, and probe it."""
+    """Open what is to be probed, and probe it, while a command runs if there is one."""
     from rich.console import Console
 
     from prober.cli import trusted
@@ -160,19 +196,24 @@ async def _probe(
 
     clock = SystemClock()
     console = Console(stderr=True, quiet=options.quiet)
-    guard = LossGuard(None if target.reference else job.plan)
+    # What is lost while a command runs is what one wants to see: the rate is bounded.
+    guarded = target.reference is None and not options.command
+    guard = LossGuard(job.plan if guarded else None)
+    shown = Console(quiet=True) if options.command else console
+    enough = asyncio.Event()
     async with (
-        interruptible() as stop,
+        interruptible(companion.tell) as stop,
         target.ends(options, clock, job.plan) as ends,
+        companion.beside(stop, enough),
     ):
         if target.reference is None:
-            console.print(_announcement(job.plan, ends), style="dim", highlight=False)
-        enough = asyncio.Event()
-        with watching(console) as observer:
+            announced = _announcement(job.plan, ends, open_end=bool(options.command))
+            console.print(announced, style="dim", highlight=False)
+        with watching(shown) as observer:
             controls = Controls(
                 stop=stop,
                 enough=enough,
-                observer=observer,
+                observer=companion.observing(observer),
                 on_cycle=followers(enough, *([decision] if decision else []), guard),
                 platform=ends.platform(clock, job),
                 agents=ends.agent_metrics(),
@@ -193,16 +234,17 @@ async def _probe(
     return replace(result, stack_drops=drops, warnings=warnings)
 
 
-def _announcement(plan: Plan, ends: "Ends") -> str:
+def _announcement(plan: Plan, ends: "Ends", *, open_end: bool) -> str:
     """Say what a run will cost the pipeline, before it does."""
     rate, took = "as fast as possible", ""
     if plan.rate is not None:
         rate = f"{float(plan.rate):,g}/s"
         took = f" for {float(plan.messages / plan.rate):,.0f} s"
+    most = "at most " if open_end else ""
     bytes_ = plan.messages * (plan.sizes.low + plan.sizes.high) / 2
     agents = ", ".join(each.address for each in ends.ways_in)
     return (
-        f"sending {plan.messages:,} messages of {plan.sizes} bytes "
+        f"sending {most}{plan.messages:,} messages of {plan.sizes} bytes "
         f"({bytes_ / 1e6:,.1f} MB and what is wrapped around it) to {agents}, "
         f"{rate}{took}"
     )

@@ -128,7 +128,8 @@ def _widths(told: Screen) -> list[int]:
     first, *figures = [*zip_longest(*lines, fillvalue="")] or [()]
     facts = (part for part in told.parts if not isinstance(part, Table))
     labels = (label for part in facts for label, _ in part)
-    return [max(map(cell_len, each)) for each in ((*first, *labels), *figures)]
+    columns = ((*first, *labels), *figures)
+    return [max(map(cell_len, each), default=0) for each in columns]
 
 
 def _rows(table: Table, widths: Sequence[int]) -> list[Text]:

@@ -95,3 +95,12 @@ def many(count: int, noun: str) -> str:
 def moment(at_ns: int, form: str = "%H:%M:%S") -> str:
     """Return a time in UTC, cut to whole seconds."""
     return datetime.fromtimestamp(at_ns // NS, UTC).strftime(form)
+
+
+def timestamp(at_ns: int | None) -> str | None:
+    """Return a time in RFC 3339, UTC, cut to microseconds, for documents."""
+    if at_ns is None:
+        return None
+    seconds, ns = divmod(at_ns, NS)
+    found = datetime.fromtimestamp(seconds, UTC).replace(microsecond=ns // 1_000)
+    return found.isoformat(timespec="microseconds").replace("+00:00", "Z")

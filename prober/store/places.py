@@ -56,6 +56,11 @@ def shown(url: URL) -> str:
     return masked.render_as_string(hide_password=True)
 
 
+def where_is(where: str | Path | None = None) -> str:
+    """Return where a history is or would be, for people to read."""
+    return shown(place(where))
+
+
 def exists(where: str | Path | None = None) -> bool:
     """Tell whether there may be a history there: a database server is not asked."""
     url = place(where)

@@ -1,0 +1,105 @@
+"""What was lost while something else went on, and what of a budget that takes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from prober.clock import NS
+from prober.records import ConsumerResult, CycleResult, RunResult, State
+from prober.report.words import many, moment, share_up, span
+
+_COUNTED = (State.PASS, State.LOSS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What the consumer that lost the largest share lost in some time."""
+
+    consumer: str
+    from_ns: int
+    to_ns: int
+    bad: int
+    total: int
+    """Messages of cycles that count and touch the time."""
+    aside: int
+    """Cycles that touch it and do not count."""
+    budget: Fraction | None
+    """The share of the objective's whole budget that such a loss takes, over that time,
+    from steady traffic; None without an objective, or when nothing counts."""
+    window_ns: int
+
+
+def cost(
+    result: RunResult,
+    from_ns: int,
+    to_ns: int,
+    *,
+    target: Decimal | None,
+    window_ns: int,
+) -> Cost | None:
+    """Return what a time cost; None for a run without consumers.
+
+    A budget is meant for a window of steady traffic. Losing a share s of it for a time
+    t takes s * t / window of its messages, and the budget is 1 - target of them.
+    """
+    found = [
+        _of_consumer(each, from_ns, to_ns, target, window_ns)
+        for each in result.consumers
+    ]
+    return max(
+        found, key=lambda each: Fraction(each.bad, each.total or 1), default=None
+    )
+
+
+def _of_consumer(
+    result: ConsumerResult,
+    from_ns: int,
+    to_ns: int,
+    target: Decimal | None,
+    window_ns: int,
+) -> Cost:
+    cycles = list(_touching(result.cycles, from_ns, to_ns))
+    counted = [each.counts for each in cycles if each.state in _COUNTED]
+    bad = sum(counts.bad for counts in counted)
+    total = sum(counts.accepted for counts in counted)
+    budget = None
+    if target is not None and total:
+        lost = Fraction(bad, total) * Fraction(to_ns - from_ns, window_ns)
+        budget = lost / (1 - Fraction(target))
+    return Cost(
+        consumer=result.name,
+        from_ns=from_ns,
+        to_ns=to_ns,
+        bad=bad,
+        total=total,
+        aside=len(cycles) - len(counted),
+        budget=budget,
+        window_ns=window_ns,
+    )
+
+
+def _touching(
+    cycles: Iterable[CycleResult], from_ns: int, to_ns: int
+) -> Iterable[CycleResult]:
+    for each in cycles:
+        first, last = each.first_sent_ns, each.last_sent_ns
+        if first is not None and last is not None and first < to_ns and last >= from_ns:
+            yield each
+
+
+def sentence(name: str, exit_code: int, cost: Cost) -> str:
+    """Say what a command cost, its exit code with it."""
+    times = f"{moment(cost.from_ns)} to {moment(cost.to_ns)} UTC"
+    took = span(-(-(cost.to_ns - cost.from_ns) // NS))
+    told = f"{name} ran {took} ({times}) and left with {exit_code}: "
+    if not cost.total:
+        return told + "no cycle of that time counts"
+    told += f"{cost.bad:,} of {cost.total:,} messages lost or damaged meanwhile"
+    told += f" ({cost.consumer})"
+    if cost.budget is not None:
+        share = share_up(cost.budget) if cost.budget else "nothing"
+        told += f", {share} of the budget of {span(cost.window_ns / NS)}"
+    if cost.aside:
+        told += f"; {many(cost.aside, 'cycle')} of it do not count"
+    return told
