@@ -10,13 +10,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from prober.errors import StoreAwayError, StoreError, UsageError
-from prober.history import Live, LiveConsumer
 from prober.store import default_path, exists, open_store
 from prober.store.engines import engine_for, transaction
 from prober.store.migrating import VERSION_TABLE, migrate
 from prober.store.places import place, shown
 from prober.store.schema import SCHEMA_VERSION, metadata
 from tests.store.samples import START_NS, annotation, cycle
+from tests.store.words import live
 
 
 def test_migrations_give_the_tables_that_the_code_knows(where: str) -> None:
@@ -166,45 +166,12 @@ def test_a_server_that_is_away_may_come_back() -> None:
         open_store("postgresql://ada:s3cret@127.0.0.1:1/prober")
 
 
-def _live(**changes: object) -> Live:
-    consumer = LiveConsumer(
-        name="rlp",
-        connected=True,
-        blind=False,
-        lag_seconds=0.5,
-        under_way=7,
-        due=3,
-        overdue=0,
-        overdue_since_ns=None,
-        last_arrival_ns=START_NS,
-    )
-    fields: dict[str, object] = {
-        "environment": "production",
-        "daemon": "host:1",
-        "at_ns": START_NS,
-        "since_ns": START_NS,
-        "measuring": True,
-        "why_not": "",
-        "ours": False,
-        "every_ns": 60,
-        "last_cycle_ns": START_NS,
-        "retries": 0,
-        "ended": False,
-        "consumers": (consumer,),
-        "health": {"loop_lag_max_seconds": 0.01},
-        "own_rate": 5.0,
-        "foreign_rate": None,
-        "waiting": 0,
-    }
-    return Live(**(fields | changes))  # type: ignore[arg-type]
-
-
 def test_the_last_word_of_each_daemon_is_known(where: str) -> None:
     """One row for an environment and a daemon, the newest word over the one before."""
-    later = _live(at_ns=START_NS + 1, measuring=False, why_not="the token expired")
-    neighbour = _live(environment="staging", daemon="elsewhere:1")
+    later = live(at_ns=START_NS + 1, measuring=False, why_not="the token expired")
+    neighbour = live(environment="staging", daemon="elsewhere:1")
     with open_store(where) as store:
-        for word in (_live(), later, neighbour):
+        for word in (live(), later, neighbour):
             store.put_live(word)
 
         assert [later, neighbour] == store.live()
@@ -214,8 +181,8 @@ def test_the_last_word_of_each_daemon_is_known(where: str) -> None:
 def test_words_of_another_version_are_left_out(where: str) -> None:
     """A daemon whose words we do not know keeps nobody from reading the others'."""
     with open_store(where) as store:
-        store.put_live(_live())
-        store.put_live(_live(daemon="elsewhere:1"))
+        store.put_live(live())
+        store.put_live(live(daemon="elsewhere:1"))
     engine = engine_for(place(where))
     with transaction(engine, writes=True) as connection:
         connection.execute(
@@ -224,7 +191,7 @@ def test_words_of_another_version_are_left_out(where: str) -> None:
     engine.dispose()
 
     with open_store(where) as store:
-        assert [_live()] == store.live()
+        assert [live()] == store.live()
 
 
 def test_records_are_kept_by_key(where: str) -> None:
