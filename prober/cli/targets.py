@@ -31,8 +31,9 @@ from prober.config.models import (
 from prober.egress import Reader, platform
 from prober.egress.agent_metrics import AgentMetrics
 from prober.egress.firehose import FirehoseReader
-from prober.egress.group import ReaderGroup
+from prober.egress.group import ReaderGroup, RenewedGroup
 from prober.egress.https import Server
+from prober.egress.renewing import RENEW_SECONDS
 from prober.egress.rlp import RlpReader
 from prober.egress.rlp_gateway import RlpGatewayReader
 from prober.egress.tokens import CommandTokens, FixedToken, Tokens, UaaTokens
@@ -350,6 +351,9 @@ def _way_out(consumer: Consumer) -> OpenWayOut:
     if consumer.rlp is not None:
         reader = _rlp(consumer.rlp.address, consumer.rlp.tls)
     elif consumer.rlp_gateway is not None:
+        if consumer.readers > 1:
+            single = _gateway(consumer.rlp_gateway, renew_after=None)
+            return _renewed(single, consumer.readers)
         reader = _gateway(consumer.rlp_gateway)
     else:
         assert consumer.firehose is not None  # noqa: S101 - the configuration's promise
@@ -357,7 +361,7 @@ def _way_out(consumer: Consumer) -> OpenWayOut:
     return _grouped(reader, consumer.readers)
 
 
-def _gateway(gateway: Gateway) -> MakeReader:
+def _gateway(gateway: Gateway, renew_after: float | None = RENEW_SECONDS) -> MakeReader:
     def reader(clock: Clock, job: Job, shard_id: ShardId) -> Reader:
         return RlpGatewayReader(
             https_server("RLP gateway", gateway.url, gateway),
@@ -366,9 +370,24 @@ def _gateway(gateway: Gateway) -> MakeReader:
             source_id=None if job.whole_firehose else job.plan.source_id,
             kinds=_kinds(job),
             shard_id=shard_id,
+            renew_after=renew_after,
         )
 
     return reader
+
+
+def _renewed(make: MakeReader, readers: int) -> OpenWayOut:
+    """Return a way out by several readers that are renewed together."""
+
+    def open_(clock: Clock, job: Job, shard: str) -> Reader:
+        def members(turn: int) -> list[Reader]:
+            return [
+                make(clock, job, lambda _: f"{shard}.{turn}") for _ in range(readers)
+            ]
+
+        return RenewedGroup(members, clock)
+
+    return open_
 
 
 def _firehose(firehose: Firehose) -> MakeReader:

@@ -1,13 +1,21 @@
 """Several readers that share a shard, and count as one consumer."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import random
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Self
 
+from prober.clock import NS, Clock
 from prober.egress import Reader
+from prober.egress.connection import Ending
+from prober.egress.renewing import GIVEN_UP, RENEW_SECONDS, Renewing
 from prober.records import Arrival, Evidence, Kind, Sign
+
+LINGER_SECONDS = 1.0
+"""How long a group that has a successor is read on when its first member is ended: the
+others have what came over them before."""
 
 
 class ReaderGroup:
@@ -79,3 +87,93 @@ class ReaderGroup:
     def contents(self, arrival: Arrival) -> Mapping[bytes, bytes]:
         """Return, by stamp, what survives of each tagged envelope of an arrival."""
         return self._members[0].contents(arrival)
+
+
+class RenewedGroup(Renewing):
+    """Groups in turn, where the peer ends connections; see `prober.egress.Reader`.
+
+    Members that were renewed one by one would share their shard with those they follow,
+    and what was on its way to these would be gone. So all of them are, together, on a
+    shard that `members` makes them for: it is given how many groups there were.
+    """
+
+    def __init__(
+        self,
+        members: Callable[[int], Sequence[Reader]],
+        clock: Clock,
+        *,
+        renew_after: float = RENEW_SECONDS,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._members = members
+        self._example = ReaderGroup(members(0))
+        super().__init__(self._example.read_from, clock, rng, renew_after)
+        self.transport = self._example.transport
+        self._numbers: dict[tuple[int, int], int] = {}
+        """The connections of all groups: by the group's turn, and its own number."""
+
+    def expects(self, kind: Kind) -> bool:
+        """Tell whether its members' way out can carry a kind of envelope."""
+        return self._example.expects(kind)
+
+    def contents(self, arrival: Arrival) -> Mapping[bytes, bytes]:
+        """Return, by stamp, what survives of each tagged envelope of an arrival."""
+        return self._example.contents(arrival)
+
+    async def _connection(self, epoch: int) -> Ending:
+        """Read one group until it is of no use, or its first member is ended."""
+        turn = _Turn(epoch=epoch, began_ns=self._clock.now_ns())
+        async with ReaderGroup(self._members(epoch)) as group:
+            while not (words := self._over(turn)):
+                await self._room(turn.number)
+                for item in await group.receive():
+                    if turn.closed_ns is None:
+                        turn.number = self._number(epoch, item.epoch)
+                    self._pass_on(replace(item, epoch=turn.number), turn)
+        self._tell(Sign.CUT, turn.number, words)
+        return turn.ending
+
+    def _number(self, turn: int, epoch: int) -> int:
+        return self._numbers.setdefault((turn, epoch), len(self._numbers) + 1)
+
+    def _pass_on(self, item: Arrival | Evidence, turn: "_Turn") -> None:
+        if isinstance(item, Arrival):
+            self._heard(turn.epoch)
+            turn.ending = Ending.RECEIVED
+            self._put(item)
+            return
+        if item.sign is Sign.HEARTBEAT:
+            self._heard(turn.epoch)
+        if turn.closed_ns is not None:
+            return  # members that are ended come back, and are not waited for
+        if item.sign is Sign.CLOSING:
+            turn.closed_ns = item.at_ns
+        self._queue.put(item)
+
+    def _over(self, turn: "_Turn") -> str:
+        """Return words for why a group is not read on; nothing while it is."""
+        now_ns, closed_ns = self._clock.now_ns(), turn.closed_ns
+        seconds = (now_ns - turn.began_ns) / NS
+        if closed_ns is not None and (
+            not self._succeeded(turn.epoch)
+            or now_ns - closed_ns > round(LINGER_SECONDS * NS)
+        ):
+            turn.ending = self._announced((closed_ns - turn.began_ns) / NS)
+            return f"the {self.read_from} closed the stream as announced"
+        if self._outlived(turn.epoch, seconds):
+            turn.ending = Ending.ANNOUNCED
+            return GIVEN_UP
+        return ""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Turn:
+    """What is known of one group while it is read."""
+
+    epoch: int
+    began_ns: int
+    number: int = 0
+    """Of its connection that was read last."""
+    closed_ns: int | None = None
+    """When the first of its members was said to be ended."""
+    ending: Ending = Ending.NOTHING

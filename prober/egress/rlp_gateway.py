@@ -14,21 +14,17 @@ from urllib.parse import urlencode
 import httpx
 
 from prober.clock import NS, Clock
-from prober.egress.connection import Ending, Reconnecting
+from prober.egress.connection import Ending
 from prober.egress.contents_json import contents
 from prober.egress.https import Server
+from prober.egress.renewing import GIVEN_UP, RENEW_SECONDS, Renewing
 from prober.egress.sse import Events, EventTooLarge
 from prober.egress.tokens import Tokens
 from prober.errors import ProberError
 from prober.records import Arrival, Kind, Sign
 
-LIFE_SECONDS = 14 * 60.0
-"""After which a gateway ends a stream, if nobody changed its STREAM_TIMEOUT."""
-OVERLAP_SECONDS = 30.0
-"""How long a stream and its successor are to be read side by side."""
 SILENCE_SECONDS = 45.0
 """Without anything at all a stream is dead: heartbeats come every 15 s."""
-LEAST_LIFE_SECONDS = 1.0
 SCOPES = ("doppler.firehose", "logs.admin")
 """Either lets a token read what it likes."""
 
@@ -46,13 +42,11 @@ _MEANINGS: Mapping[int, str] = {
 }
 
 
-class RlpGatewayReader(Reconnecting):
+class RlpGatewayReader(Renewing):
     """Reads from one RLP gateway; see `prober.egress.Reader`.
 
     `shard_id` makes a name for each connection; `query` asks for something else than
-    kinds of a source. `renew_after` is how many seconds after
-    a connection its successor is opened; a `closing` that comes sooner than expected
-    teaches the reader to be earlier from then on.
+    kinds of a source.
     """
 
     transport = "rlp gateway"
@@ -67,7 +61,7 @@ class RlpGatewayReader(Reconnecting):
         kinds: Sequence[Kind],
         shard_id: Callable[[int], str],
         query: str = "",
-        renew_after: float = LIFE_SECONDS - OVERLAP_SECONDS,
+        renew_after: float | None = RENEW_SECONDS,
         silence: float = SILENCE_SECONDS,
         rng: random.Random | None = None,
     ) -> None:
@@ -76,8 +70,6 @@ class RlpGatewayReader(Reconnecting):
         self._source_id, self._kinds, self._shard_id = source_id, kinds, shard_id
         self._query = query
         self._silence = silence
-        self._alive = 0
-        """The newest connection over which anything came."""
 
     def contents(self, arrival: Arrival) -> Mapping[bytes, bytes]:
         """Return, by stamp, what survives of each tagged envelope of an arrival."""
@@ -162,7 +154,7 @@ class RlpGatewayReader(Reconnecting):
         names = {name for name, _ in events}
         if events:
             stream.ending = Ending.RECEIVED
-            self._alive = max(self._alive, stream.epoch)
+            self._heard(stream.epoch)
         if batches := tuple(data for name, data in events if name in _BATCH):
             await self._hand_up_soon(stream.epoch, batches)
         if b"heartbeat" in names:
@@ -170,25 +162,13 @@ class RlpGatewayReader(Reconnecting):
         seconds = (self._clock.now_ns() - stream.began_ns) / NS
         if b"closing" in names:
             self._tell(Sign.CLOSING, stream.epoch)
-            return self._closed(stream, seconds)
-        if self._alive > stream.epoch and seconds > self._last_seconds():
+            stream.ending = self._announced(seconds)
+            age = f"{seconds:.1f} s old"
+            return f"the {self.read_from} closed the stream as announced, {age}"
+        if self._outlived(stream.epoch, seconds):
             stream.ending = Ending.ANNOUNCED
-            return "given up for its successor"
+            return GIVEN_UP
         return ""
-
-    def _closed(self, stream: "_Stream", seconds: float) -> str:
-        """Note that a stream ended as announced, and learn how long they live."""
-        if seconds >= LEAST_LIFE_SECONDS:  # or else we would come back without a pause
-            stream.ending = Ending.ANNOUNCED
-        renew_after = max(seconds - OVERLAP_SECONDS, seconds / 3)
-        self._renew_after = min(self._renew_after or renew_after, renew_after)
-        return (
-            f"the {self.read_from} closed the stream as announced, {seconds:.1f} s old"
-        )
-
-    def _last_seconds(self) -> float:
-        """How old a stream gets that has a live successor, if it is not closed."""
-        return (self._renew_after or 0) + 2 * OVERLAP_SECONDS
 
     async def _refusal(self, answer: httpx.Response) -> str:
         status, body = answer.status_code, b""
