@@ -101,7 +101,8 @@ class Reconnecting(abc.ABC):
     """A reader that keeps itself connected; see `prober.egress.Reader`.
 
     A connection that ends is followed by another, a fresh one, after a full-jitter
-    back-off. With `renew_after`, in seconds, a successor is opened beside it in time.
+    back-off. With `renew_after`, in seconds, a successor is opened beside it in time;
+    without, somebody else sees to what follows one that ended as announced.
     """
 
     transport: str
@@ -162,6 +163,8 @@ class Reconnecting(abc.ABC):
                 failures = failures + 1 if ending is Ending.NOTHING else 0
                 if ending is not Ending.ANNOUNCED:
                     await self._back_off(failures)
+                elif self._renew_after is None:
+                    return
 
     async def _outlives(self, connection: asyncio.Task[Ending]) -> bool:
         """Wait until a connection ended, or its successor is due: tell the latter."""

@@ -14,8 +14,8 @@ from prober.egress.renewing import GIVEN_UP, RENEW_SECONDS, Renewing
 from prober.records import Arrival, Evidence, Kind, Sign
 
 LINGER_SECONDS = 1.0
-"""How long a group that has a successor is read on when its first member is ended: the
-others have what came over them before."""
+"""How long a group that has a successor is read on, at most, when its first member is
+ended: until the last of them is, as each has what came over it before."""
 
 
 class ReaderGroup:
@@ -122,8 +122,9 @@ class RenewedGroup(Renewing):
 
     async def _connection(self, epoch: int) -> Ending:
         """Read one group until it is of no use, or its first member is ended."""
-        turn = _Turn(epoch=epoch, began_ns=self._clock.now_ns())
-        async with ReaderGroup(self._members(epoch)) as group:
+        members = self._members(epoch)
+        turn = _Turn(epoch=epoch, began_ns=self._clock.now_ns(), members=len(members))
+        async with ReaderGroup(members) as group:
             while not (words := self._over(turn)):
                 await self._room(turn.number)
                 for item in await group.receive():
@@ -144,8 +145,10 @@ class RenewedGroup(Renewing):
             return
         if item.sign is Sign.HEARTBEAT:
             self._heard(turn.epoch)
+        if item.sign is Sign.CLOSING:
+            turn.closings += 1
         if turn.closed_ns is not None:
-            return  # members that are ended come back, and are not waited for
+            return  # the rest of them end, too
         if item.sign is Sign.CLOSING:
             turn.closed_ns = item.at_ns
         self._queue.put(item)
@@ -156,6 +159,7 @@ class RenewedGroup(Renewing):
         seconds = (now_ns - turn.began_ns) / NS
         if closed_ns is not None and (
             not self._succeeded(turn.epoch)
+            or turn.closings >= turn.members
             or now_ns - closed_ns > round(LINGER_SECONDS * NS)
         ):
             turn.ending = self._announced((closed_ns - turn.began_ns) / NS)
@@ -172,8 +176,11 @@ class _Turn:
 
     epoch: int
     began_ns: int
+    members: int
     number: int = 0
     """Of its connection that was read last."""
     closed_ns: int | None = None
     """When the first of its members was said to be ended."""
+    closings: int = 0
+    """How many of them were."""
     ending: Ending = Ending.NOTHING

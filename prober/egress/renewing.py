@@ -22,8 +22,9 @@ GIVEN_UP = "given up for its successor"
 class Renewing(Reconnecting, abc.ABC):
     """A reader that opens each connection's successor in time.
 
-    `renew_after` is how many seconds after a connection that is, None for never; one
-    that is ended sooner than expected teaches the reader to be earlier from then on.
+    `renew_after` is how many seconds after a connection that is, None where somebody
+    else does it; a connection that is ended sooner than expected teaches the reader to
+    be earlier from then on.
     """
 
     def __init__(

@@ -22,8 +22,9 @@ Mask = NDArray[np.bool_]
 Sequences = NDArray[np.int64]
 
 PROOF = 500
-"""Messages, all of which the newer connection brought as the older one did, that prove
-it to be attached: several of the batches in which agents spread them over routers."""
+"""Messages in a row, all of which the newer connection brought as the older one did,
+that prove it to be attached: several of the batches in which agents spread them over
+routers. Before and behind them one of the two may be ahead, as batches overtake."""
 _OLDER, _NEWER = 1, 2
 
 
@@ -66,11 +67,12 @@ class _Seam:
         return marked
 
     def proves(self) -> bool:
-        """Tell whether the newer one brought all that the older did, and enough."""
+        """Tell whether the newer one brought enough of what the older did in a row."""
         first = max(self.low, self.seen.first)
         window = self.seen.of(Span(first=first, count=max(0, self.high + 1 - first)))
-        both = np.flatnonzero(window == _OLDER + _NEWER)
-        return both.size >= PROOF and not np.any(window[both[0] : both[-1]] == _OLDER)
+        both = np.cumsum(window == _OLDER + _NEWER)
+        before = np.maximum.accumulate(np.where(window == _OLDER, both, 0))
+        return both.size > 0 and int(np.max(both - before)) >= PROOF
 
 
 class Seams:

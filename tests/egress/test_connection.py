@@ -119,10 +119,19 @@ async def test_back_off_grows_while_nothing_comes() -> None:
 async def test_announced_end_is_followed_at_once() -> None:
     """A connection that ended as the peer had said is followed without a wait."""
     clock = ManualClock()
-    async with Scripted(clock, 1, Ending.ANNOUNCED) as reader:
+    async with Scripted(clock, 1, Ending.ANNOUNCED, renew_after=60) as reader:
         await clock.advance(3.5)
 
     assert [1, 1, 1] == seconds_between(reader.begun)
+
+
+async def test_announced_end_that_somebody_else_sees_to() -> None:
+    """A reader that is not to renew its connections ends with the one it has."""
+    clock = ManualClock()
+    async with Scripted(clock, 1, Ending.ANNOUNCED) as reader:
+        await clock.advance(60)
+
+    assert 1 == len(reader.begun)
 
 
 async def test_successor_is_opened_before_the_end() -> None:

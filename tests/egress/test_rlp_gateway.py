@@ -10,16 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from prober.clock import NS, Clock
+from prober.clock import Clock
 from prober.egress.https import Server
 from prober.egress.rlp_gateway import RlpGatewayReader
 from prober.egress.tokens import FixedToken, Tokens, UaaTokens
 from prober.ingress.envelopes import Encoder
-from prober.ledger import Deadlines, Ledger
 from prober.pipeline.profile import PROFILES
 from prober.pipeline.stack import ReferenceStack
-from prober.records import Arrival, Evidence, Handover, Kind, Outcome, Sign, Span
-from prober.stamp import Scanner
+from prober.records import Arrival, Evidence, Kind, Sign, Span
 from prober.testing import ManualClock
 from tests.egress.doors import (
     CHUNKED,
@@ -139,61 +137,6 @@ async def test_heartbeats_tell_that_the_transport_lives() -> None:
         beat = await evidence(it, Sign.HEARTBEAT)
 
     assert 1 == beat.epoch
-
-
-async def send_paced(
-    stack: ReferenceStack, ledger: Ledger, messages: int, stop: asyncio.Event
-) -> None:
-    """Write messages at 2,000/s, each batch registered before it is sent."""
-    known = plan(messages)
-    encoder, start_ns = Encoder(RUN, known), CLOCK.now_ns()
-    async with writing(stack) as writer:
-        for send in known.sends():
-            await CLOCK.sleep(max(0, (start_ns + send.due_ns - CLOCK.now_ns()) / NS))
-            now_ns = CLOCK.now_ns()
-            ledger.attempt(send.span, 0, now_ns)
-            ledger.hand_over(Outcome(span=send.span, handover=Handover.ACCEPTED))
-            await writer.write(encoder.messages(send.span, 0, now_ns), send.span)
-        await stop.wait()
-
-
-async def test_closing_during_traffic_loses_and_doubles_nothing() -> None:
-    """A gateway that ends streams after 4 s is not seen in the accounts."""
-    messages = 10_000
-    deadlines = Deadlines(late_after_ns=5 * NS, lost_after_ns=10 * NS)
-    ledger, done = Ledger(plan(messages), deadlines, ["gateway"]), asyncio.Event()
-    scanner = Scanner(RUN, plan(messages).cycle_of)
-    signs: list[tuple[Sign, int]] = []
-
-    def book(item: Arrival | Evidence) -> None:
-        if isinstance(item, Arrival):
-            sight = scanner.scan(b"\n".join(item.batches))
-            ledger.arrive("gateway", sight, item.at_ns, item.epoch)
-            return
-        signs.append((item.sign, item.epoch))
-        if item.sign is Sign.CONNECTED:
-            ledger.connect("gateway", item.epoch)
-        elif item.sign is Sign.CUT:
-            ledger.disconnect("gateway", item.epoch)
-
-    async with (
-        with_gateway(gateway_life=4.0) as stack,
-        reader(stack, renew_after=1.0) as it,
-    ):
-        async with writing(stack) as writer:
-            await primed(it, writer)
-        ledger.connect("gateway", 1)
-        sending = asyncio.ensure_future(send_paced(stack, ledger, messages, done))
-        while ledger.received("gateway") < messages:
-            for item in await it.receive():
-                book(item)
-        done.set()
-        await sending
-
-    counts = ledger.judge(0, CLOCK.now_ns())["gateway"].counts
-    assert (messages, 0, 0) == (counts.good, counts.lost, counts.duplicates)
-    assert (Sign.CLOSING, 1) in signs
-    assert signs.index((Sign.CONNECTED, 2)) < signs.index((Sign.CLOSING, 1))
 
 
 async def test_token_is_renewed_between_two_streams() -> None:

@@ -104,6 +104,26 @@ def test_successor_is_proven_by_what_the_old_one_brings(
     assert not seams.proven(1)
 
 
+@pytest.mark.parametrize(
+    ("missed", "proven"),
+    [
+        ([3, 900], True),  # before it was there, and what is still to come
+        ([3, 300, 900], True),  # 599 in a row
+        ([3, 300, 600, 900], False),
+    ],
+)
+def test_proof_is_a_row_wherever_it_is(
+    missed: list[int],
+    proven: bool,  # noqa: FBT001 - the table's last column
+) -> None:
+    """Batches overtake each other: at both ends of a row the older one may be alone."""
+    seams = overlapping(1, 2)
+    marked(seams, 1, *range(1000))
+    marked(seams, 2, *(number for number in range(1000) if number not in missed))
+
+    assert proven == seams.proven(2)
+
+
 def test_renewal_is_unseen_by_the_accounts() -> None:
     """Everything twice over two connections is neither lost nor a duplicate."""
     run = accepted_run()
