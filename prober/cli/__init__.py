@@ -13,6 +13,7 @@ COMMANDS = (
     # Each is defined, under its own name, in the module of that name beside this one.
     "run",
     "watch",
+    "status",
     "check",
     "audit",
     "history",

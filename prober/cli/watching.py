@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 
 from prober import config
 from prober.cli import targets
@@ -92,7 +93,7 @@ def watch(name: str, environment: Environment) -> Watched:
         ),
         deadlines=probe.deadlines,
         whole_firehose=probe.whole_firehose,
-        target=None if objective is None else f"{objective.target * 100:f}",
+        target=None if objective is None else _percent(objective.target),
         window_ns=None if objective is None else objective.window,
         worst_burst=burst if isinstance(burst, int) else AUTO_BURST,
         consumers=_transports(environment),
@@ -103,6 +104,11 @@ def watch(name: str, environment: Environment) -> Watched:
 
 AUTO_BURST = 1_000
 """What `auto` stands for before history has taught anything: a router's ring."""
+
+
+def _percent(target: Decimal) -> str:
+    """Return an objective as people write it: `99.9`."""
+    return f"{(target * 100).normalize():f}"
 
 
 def _transports(environment: Environment) -> dict[str, str]:

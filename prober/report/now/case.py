@@ -13,7 +13,6 @@ from prober.history import COUNTED, CycleRecord, EnvironmentHistory, Live, LiveC
 from prober.records import State
 from prober.report.now.silence import patience_ns
 from prober.slo.cycles import Evidence
-from prober.slo.tallies import Tally
 
 RECENT_NS = 3_600 * NS
 """How far back the cycles reach that tell of now."""
@@ -166,7 +165,8 @@ class Case:
     @cached_property
     def evidence(self) -> tuple[Evidence, ...]:
         """What the window holds, for each consumer."""
-        return _evidence(self.known.history)
+        history = self.known.history
+        return slo.evidence_of_hours(history.hours) if history else ()
 
     @cached_property
     def budget(self) -> slo.Budget | None:
@@ -232,21 +232,3 @@ def _streaks(recent: Sequence[CycleRecord]) -> dict[str, Streak]:
                 blind=any(each.reason.startswith("blind") for each in lossy),
             )
     return found
-
-
-def _evidence(history: EnvironmentHistory | None) -> tuple[Evidence, ...]:
-    if history is None:
-        return ()
-    names = dict.fromkeys(hour.consumer for hour in history.hours)
-    return tuple(_evidence_of(name, history) for name in names)
-
-
-def _evidence_of(name: str, history: EnvironmentHistory) -> Evidence:
-    hours = [hour for hour in history.hours if hour.consumer == name]
-    return Evidence(
-        consumer=name,
-        blocks=tuple(Tally(hour.counts.bad, hour.counts.accepted) for hour in hours),
-        states={state: sum(hour.states[state] for hour in hours) for state in State},
-        unsure=Tally(sum(h.unseen for h in hours), sum(h.unsure for h in hours)),
-        uncounted=sum(hour.uncounted for hour in hours),
-    )

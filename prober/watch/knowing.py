@@ -1,0 +1,53 @@
+"""What a store knows of environments now: of this are `prober status` and the page.
+
+A store is read; nothing is asked of a daemon.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from prober.history import Live
+from prober.report.now import Known
+from prober.report.now.case import RECENT_NS
+from prober.store import Store
+
+WINDOW_NS = 30 * 86_400 * 1_000_000_000
+"""Of an environment that has no objective."""
+
+
+def known(
+    store: Store,
+    now_ns: int,
+    names: Collection[str] = (),
+    lives: Iterable[Live] = (),
+) -> list[Known]:
+    """Return what is known of environments, by default of all that were ever watched.
+
+    `lives` are words of daemons that the store may not have yet.
+    """
+    fresher = {(each.environment, each.daemon): each for each in lives}
+    told = {(each.environment, each.daemon): each for each in store.live()}
+    words = list((told | fresher).values())
+    watched = [each.name for each in store.environments() if each.first_ns is not None]
+    every = dict.fromkeys([*watched, *(each.environment for each in words)])
+    return [
+        replace(
+            _of_one(store, name, now_ns),
+            lives=[each for each in words if each.environment == name],
+        )
+        for name in (names or sorted(every))
+    ]
+
+
+def _of_one(store: Store, name: str, now_ns: int) -> Known:
+    runs = store.runs(name, mode="continuous", limit=1)
+    window_ns = (runs[0].window_ns if runs else None) or WINDOW_NS
+    return Known(
+        environment=name,
+        at_ns=now_ns,
+        lives=(),
+        recent=store.cycles(name, mode="continuous", from_ns=now_ns - RECENT_NS),
+        history=store.history(name, now_ns + 1 - window_ns, now_ns + 1)
+        if runs
+        else None,
+    )
