@@ -30,6 +30,8 @@ class Across:
     """Behind the fork."""
     lost_only_by: Mapping[str, int]
     """Of those, the ones that every other consumer got."""
+    lost_by: Mapping[str, int]
+    """All that a consumer missed, whoever else did."""
     pair: Tally
     """Missing copies of all copies: a diagnostic, since nobody gets the average."""
     union: Tally
@@ -58,6 +60,10 @@ def across(messages: int, lost: Mapping[str, Iterable[Span]]) -> Across:
         lost_by_all=by_all,
         lost_by_some=by_any - by_all,
         lost_only_by={name: by_whom[frozenset({name})] for name in spans},
+        lost_by={
+            name: sum(count for names, count in by_whom.items() if name in names)
+            for name in spans
+        },
         pair=tally(copies, messages * len(spans)),
         union=tally(by_all, messages),
         intersection=tally(by_any, messages),

@@ -1,0 +1,191 @@
+"""Losses by hour and day: a square for each hour, the larger the more was lost.
+
+Its size tells how much, its colour only repeats it. Days run across a wide picture and
+down a narrow one. Beyond two months, the days of the week stand for all of their days.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from markupsafe import Markup
+
+from prober import slo
+from prober.clock import NS
+from prober.report.charts.frame import WIDE, Chart, Key, Size, chart, legend
+from prober.report.charts.svg import box, path, text
+from prober.report.facts import Table
+
+_LEVELS: tuple[tuple[float, str, float], ...] = (
+    # Loss from, in words, and the side of its square as a share of an hour's place.
+    (0.1, "10 % and more", 1.0),
+    (0.01, "1 %", 0.8),
+    (0.001, "0.1 %", 0.62),
+    (0.0, "less", 0.44),
+)
+_DAYS = 62
+"""The most days that are shown one by one."""
+_WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_SIDE = 12
+"""Of an hour's place."""
+_LABELS = 46
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hour:
+    """What counts of an hour: bad of total messages."""
+
+    start_ns: int
+    bad: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeatMap:
+    """The hours of a window; those without any cycle may be left out."""
+
+    name: str
+    hours: tuple[Hour, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Grid:
+    """Bad and total by day and hour of the day, in UTC."""
+
+    days: tuple[str, ...]
+    named: tuple[bool, ...]
+    """Whether a day's name is shown."""
+    cells: Mapping[tuple[int, int], tuple[int, int]]
+
+
+def heatmap(data: HeatMap) -> Chart:
+    """Draw losses by hour and day."""
+    grid = _grid(data.hours)
+
+    def draw(size: Size) -> tuple[float, Iterable[Markup]]:
+        return _draw(grid, size)
+
+    title = "Losses by hour and day"
+    return chart(data.name, title, _told(data.hours), _table(grid), draw)
+
+
+def _told(hours: Sequence[Hour]) -> str:
+    lossy = [each for each in hours if each.bad]
+    counted = sum(each.total > 0 for each in hours)
+    if not lossy:
+        return f"Nothing was lost in any of {counted:,} hours."
+    worst = max(lossy, key=lambda each: each.bad / each.total)
+    when = f"{_when(worst.start_ns):%Y-%m-%d %H:00}"
+    share = slo.format_loss(worst.bad / worst.total)
+    return f"{len(lossy):,} of {counted:,} hours lost something; {when} lost {share}."
+
+
+def _table(grid: _Grid) -> Table:
+    """Return what was lost by hour of the day, over all days."""
+    rows = []
+    for hour in range(24):
+        found = [n for (_, at), n in grid.cells.items() if at == hour]
+        bad, total = (sum(each) for each in zip(*found, strict=True)) if found else (0, 0)
+        rows.append((f"{hour:02}:00", f"{bad:,}", f"{total:,}", slo.format_ratio(bad, total)))
+    header = ("hour of the day, UTC", "lost or damaged", "of", "arrived")
+    return Table(header=header, rows=tuple(rows))
+
+
+def _when(at_ns: int) -> datetime:
+    return datetime.fromtimestamp(at_ns // NS, UTC)
+
+
+def _grid(hours: Sequence[Hour]) -> _Grid:
+    if not hours:
+        return _Grid(days=(), named=(), cells={})
+    first = _when(min(each.start_ns for each in hours)).date()
+    last = _when(max(each.start_ns for each in hours)).date()
+    count = (last - first).days + 1
+    by_week = count > _DAYS
+    cells: dict[tuple[int, int], tuple[int, int]] = {}
+    for each in hours:
+        when = _when(each.start_ns)
+        day = when.weekday() if by_week else (when.date() - first).days
+        bad, total = cells.get((day, when.hour), (0, 0))
+        cells[day, when.hour] = (bad + each.bad, total + each.total)
+    if by_week:
+        return _Grid(days=_WEEK, named=(True,) * 7, cells=cells)
+    dates = [first + timedelta(days=place) for place in range(count)]
+    return _Grid(
+        days=tuple(f"{each.day} {each:%b}" for each in dates),
+        named=tuple(not each.weekday() or count < 10 for each in dates),  # noqa: PLR2004 - few enough to name each
+        cells=cells,
+    )
+
+
+def _draw(grid: _Grid, size: Size) -> tuple[float, Iterable[Markup]]:
+    keys, head = legend(_keys(grid), size.width)
+    across = size is WIDE and len(grid.days) > 7  # noqa: PLR2004 - a week lies better
+    columns = len(grid.days) if across else 24
+    rows = 24 if across else len(grid.days)
+    step = min((size.width - _LABELS) / max(1, columns), 26)
+    top = head + 24
+    marks = dict.fromkeys(range(len(_LEVELS)), "")
+    clean = nothing = ""
+    for (day, hour), (bad, total) in sorted(grid.cells.items()):
+        column, row = (day, hour) if across else (hour, day)
+        x = _LABELS + (column + 0.5) * step
+        y = top + (row + 0.5) * _SIDE
+        if bad:
+            level = _level(bad / total)
+            marks[level] += _square(x, y, _LEVELS[level][2] * min(step, _SIDE))
+        elif total:
+            clean += _square(x, y, 2)
+        else:
+            nothing += f"M{x - 3:.0f} {y:.0f}h6"
+    named = _days(grid, step, top, across=across)
+    return top + rows * _SIDE + 6, [
+        keys,
+        *named,
+        *_hours(step, top, across=across),
+        path(clean, "heat-none"),
+        path(nothing, "heat-unmeasured"),
+        *(path(d, f"heat heat-{level}") for level, d in marks.items()),
+    ]
+
+
+def _square(x: float, y: float, side: float) -> str:
+    return box(x - side / 2, y - side / 2, side, side)
+
+
+def _level(loss: float) -> int:
+    return next(n for n, (least, _, _) in enumerate(_LEVELS) if loss >= least)
+
+
+def _keys(grid: _Grid) -> list[Key]:
+    keys = [
+        Key(symbol=path(_square(0, 0, side * _SIDE), f"heat heat-{n}"), label=words)
+        for n, (_, words, side) in enumerate(_LEVELS)
+    ]
+    keys.append(Key(symbol=path(_square(0, 0, 2), "heat-none"), label="none lost"))
+    if not all(total for _, total in grid.cells.values()):
+        mark = path("M-3 0h6", "heat-unmeasured")
+        keys.append(Key(symbol=mark, label="nothing counted"))
+    return keys
+
+
+def _days(grid: _Grid, step: float, top: float, *, across: bool) -> Iterable[Markup]:
+    for place, (name, named) in enumerate(zip(grid.days, grid.named, strict=True)):
+        if not named:
+            continue
+        if across:
+            x = _LABELS + (place + 0.5) * step
+            yield text((x, top - 8), name, "tick", "middle")
+        else:
+            y = top + (place + 0.5) * _SIDE + 4
+            yield text((_LABELS - 8, y), name, "tick", "end")
+
+
+def _hours(step: float, top: float, *, across: bool) -> Iterable[Markup]:
+    for hour in range(0, 24, 6):
+        name = f"{hour:02}:00"
+        if across:
+            at = (_LABELS - 8, top + (hour + 0.5) * _SIDE + 4)
+            yield text(at, name, "tick", "end")
+        else:
+            yield text((_LABELS + hour * step, top - 8), name, "tick")
