@@ -1,36 +1,82 @@
-"""One self-contained HTML file: style and pictures in it, no script, nothing fetched."""
+"""One self-contained HTML file: style and pictures in it, and no script."""
 
 import base64
 import hashlib
-from importlib.resources import files
+import re
+from functools import cache, singledispatch
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from prober.report.model import Report
+from prober.report.comparison import Comparison
+from prober.report.environments import Environments
+from prober.report.formats import Subject
+from prober.report.html_comparison import comparison_page
+from prober.report.html_parts import Page
 from prober.report.html_run import run_page
+from prober.report.html_window import environment_page, overview_page
+from prober.report.model import Report
+from prober.report.styles import page_style, picture_style
 from prober.report.words import harmless
 
 
-def render(report: Report) -> str:
+def render(subject: Subject) -> str:
     """Return a report as a page that can be read, printed and mailed."""
-    return page("run.html", **run_page(report))
+    return page(subject)
 
 
-def page(template: str, **values: object) -> str:
-    """Return a page from a template beside this module, with the style in it."""
-    style = stylesheet()
+def page(subject: Subject, *, printed: bool = False) -> str:
+    """Return a report as a page.
+
+    Made for printing it repeats the style within each picture: who makes PDF files
+    does not see the page's from there.
+    """
+    style = page_style()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    # Written by us, and allowed by its hash: no other style and no script may run.
-    given = {"style": Markup(style), "style_hash": digest}  # noqa: S704
-    return _templates().get_template(template).render(**given, **values) + "\n"
+    return (
+        _templates()
+        .get_template("report.html")
+        .render(
+            pages=pages(subject),
+            loud=("corrupt", "lost"),
+            # Ours, and allowed by its hash: no other style and no script may run.
+            style=Markup(style),  # noqa: S704
+            style_hash=digest,
+            dress=_dressed if printed else None,
+        )
+    )
 
 
-def stylesheet() -> str:
-    """Return the style of reports and of the live page."""
-    return files("prober.report").joinpath("style.css").read_text("utf-8")
+def _dressed(picture: Markup) -> Markup:
+    """Return a picture with its style in it."""
+    style = f"<style>{picture_style()}</style>"
+    # Both are ours, and were escaped when they were made.
+    return Markup(str(picture).replace("<title", f"{style}<title", 1))  # noqa: S704
 
 
+@singledispatch
+def pages(subject: Subject) -> tuple[Page, ...]:
+    """Return the pages of a subject; of several environments an overview first."""
+    raise TypeError(f"no report is of {type(subject).__name__}")
+
+
+@pages.register
+def _of_run(subject: Report) -> tuple[Page, ...]:
+    return (run_page(subject),)
+
+
+@pages.register
+def _of_environments(subject: Environments) -> tuple[Page, ...]:
+    found = [environment_page(each, n) for n, each in enumerate(subject.reports, 1)]
+    return tuple(found) if len(found) == 1 else (overview_page(subject), *found)
+
+
+@pages.register
+def _of_comparison(subject: Comparison) -> tuple[Page, ...]:
+    return (comparison_page(subject),)
+
+
+@cache
 def _templates() -> Environment:
     return Environment(
         loader=PackageLoader("prober.report"),
@@ -39,9 +85,19 @@ def _templates() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
         finalize=_finalize,
+        keep_trailing_newline=True,
     )
 
 
 def _finalize(value: object) -> object:
-    """Let nothing through that could hide or turn around what stands beside it."""
-    return value if isinstance(value, Markup) else harmless(str(value))
+    """Let nothing through that could hide or turn around what stands beside it.
+
+    A unit stays in the line of its figure.
+    """
+    if isinstance(value, Markup):
+        return value
+    told = escape(harmless(str(value)))
+    return Markup(_UNIT.sub("\N{NO-BREAK SPACE}", told))  # noqa: S704 - escaped
+
+
+_UNIT = re.compile(r"(?<=\d) (?=%|(?:d|h|min|s|ms|us)\b)")

@@ -27,10 +27,11 @@ from prober.report.charts.gaps import Gap, Gaps, gaps
 from prober.report.charts.heatmap import HeatMap, Hour, heatmap
 from prober.report.charts.intervals import Counted, Intervals, intervals
 from prober.report.charts.percentiles import Percentiles, Quantiles, percentiles
-from prober.report.charts.reliability import Reliability, Slice, reliability
+from prober.report.charts.reliability import Bound, Reliability, Slice, reliability
 from prober.report.charts.strip import Row, Strip, strip
 
 __all__ = [
+    "Bound",
     "BurnDown",
     "Chart",
     "Consumers",

@@ -7,12 +7,14 @@ from fractions import Fraction
 from markupsafe import Markup
 
 from prober import slo
+from prober.report.answer import left
 from prober.report.charts.frame import Chart, Key, Size, chart, legend, swatch
 from prober.report.charts.svg import box, line, path, text
 from prober.report.facts import Table
-from prober.report.answer import left
 
 _BAR = 22
+_ROOM = 50
+"""For a label beside another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +36,7 @@ def budget(data: Spent) -> Chart:
     def draw(size: Size) -> tuple[float, Iterable[Markup]]:
         return _draw(data, size)
 
-    return chart(data.name, "Error budget", _told(data), _table(data), draw)
+    return chart(data.name, "Error budget", _told(data), table=_table(data), draw=draw)
 
 
 def _told(data: Spent) -> str:
@@ -46,11 +48,15 @@ def _told(data: Spent) -> str:
 
 
 def _table(data: Spent) -> Table:
-    spent, left = data.consumed * data.allowed, (1 - data.consumed) * data.allowed
+    spent = data.consumed * data.allowed
     rows = [
         ("allowed", f"{float(data.allowed):,.1f}", "100 %"),
         ("spent", f"{round(spent):,}", slo.format_loss(data.consumed)),
-        ("left", f"{float(left):,.1f}", slo.format_share(1 - data.consumed, 1)),
+        (
+            "left",
+            f"{float(data.allowed - spent):,.1f}",
+            slo.format_share(1 - data.consumed, 1),
+        ),
         ("left if all unseen was lost", "", slo.format_share(1 - data.if_unseen, 1)),
     ]
     return Table(header=("budget", "messages", "share"), rows=tuple(rows))
@@ -60,7 +66,8 @@ def _draw(data: Spent, size: Size) -> tuple[float, Iterable[Markup]]:
     over, unseen = data.consumed > 1, data.if_unseen > data.consumed
     keys = [Key(symbol=swatch("spent", 12), label="spent")]
     keys += [Key(symbol=swatch("unseen", 7), label="if all unseen was lost")] * unseen
-    keys += [Key(symbol=swatch("left", 3), label="left")] * (data.if_unseen < 1)
+    keys += [Key(symbol=swatch("left", 3), label="left")] * (not over)
+    keys += [Key(symbol=path("M0-7V7", "allowed"), label="allowed")] * over
     head, top = legend(keys, size.width)
     # When it is overspent, the bar is what was spent and a mark what was allowed.
     whole = max(Fraction(1), data.consumed)
@@ -70,15 +77,17 @@ def _draw(data: Spent, size: Size) -> tuple[float, Iterable[Markup]]:
     y = top + 6
     parts = [
         head,
-        path(box(0, y + _BAR - 3, size.width, 3), "left"),
-        path(box(spent, y + 8, worst - spent, _BAR - 8), "unseen") if unseen else Markup(),
+        path(box(0, y + _BAR - 3, size.width, 3), "left") if not over else Markup(),
+        path(box(spent, y + 5, worst - spent, _BAR - 11), "unseen")
+        if unseen
+        else Markup(),
         path(box(0, y, max(spent, 1.5), _BAR), "spent") if spent else Markup(),
     ]
     height = y + _BAR + 22
     ends = [(0.0, "0 %", "start"), (size.width, f"{float(whole * 100):,.0f} %", "end")]
-    if over and unit < size.width * 0.8:
+    if over:
         parts.append(path(line([(unit, y - 4), (unit, y + _BAR + 4)]), "allowed"))
-        if 60 < unit:
+        if _ROOM < unit < size.width - 1.5 * _ROOM:
             ends.append((unit, "100 %", "middle"))
     parts += [text((x, y + _BAR + 16), words, "tick", a) for x, words, a in ends]
     return height, parts

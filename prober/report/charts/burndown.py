@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from markupsafe import Markup
 
 from prober import slo
 from prober.clock import NS
+from prober.report.answer import left
 from prober.report.charts.frame import (
     Chart,
     Frame,
@@ -22,9 +24,8 @@ from prober.report.charts.frame import (
     stroke,
 )
 from prober.report.charts.scales import Scale, Tick, linear, ticks, time_ticks
-from prober.report.charts.svg import join, line, number, path, steps
+from prober.report.charts.svg import Point, join, line, number, path, steps
 from prober.report.facts import Table
-from prober.report.answer import left
 from prober.report.words import moment
 
 _PLOT = 150
@@ -50,6 +51,10 @@ class BurnDown:
     to_ns: int
     course: tuple[Left, ...]
     """Each holds until the next; the first stands at `from_ns`."""
+    left: Fraction
+    """What is left in the end, exactly."""
+    ends_ns: int
+    """The end of the window, `to_ns` unless that goes on."""
     gone_ns: int | None
     """When it will be gone at this pace; None for never, or if it is gone."""
     notes: tuple[Note, ...] = ()
@@ -62,31 +67,39 @@ def burndown(data: BurnDown) -> Chart:
         return _draw(data, size)
 
     return chart(
-        data.name, "Error budget over time", _told(data), _table(data), draw
+        data.name,
+        "Error budget over time",
+        _told(data),
+        table=_table(data),
+        draw=draw,
+        flags=data.notes,
     )
 
 
 def _told(data: BurnDown) -> str:
-    told = f"The budget is {left(data.course[-1].share)}"
+    told = f"The budget is {left(Fraction(data.left))}"
     if data.gone_ns is None:
         return f"{told}."
-    left = slo.format_duration((data.gone_ns - data.to_ns) / NS)
-    return f"{told}; at this pace it will be gone in {left}."
+    lasts = slo.format_duration((data.gone_ns - data.to_ns) / NS)
+    return f"{told}; at this pace it will be gone in {lasts}."
 
 
 def _table(data: BurnDown) -> Table:
     """Return the largest expenses, largest first."""
     pairs = zip(data.course, data.course[1:], strict=False)
-    spent = [(after.at_ns, before.share - after.share, after.share)
-             for before, after in pairs if before.share > after.share]
+    spent = [
+        (after.at_ns, before.share - after.share, after.share)
+        for before, after in pairs
+        if before.share > after.share
+    ]
     spent.sort(key=lambda each: -each[1])
     rows = [
         (
             moment(at_ns, "%Y-%m-%d %H:%M:%S"),
             slo.format_loss(cost),
-            slo.format_share(left, 1),
+            slo.format_share(then, 1),
         )
-        for at_ns, cost, left in spent[:_MOST_ROWS]
+        for at_ns, cost, then in spent[:_MOST_ROWS]
     ]
     header = ("largest expenses, UTC", "spent of the budget", "left then")
     rows = rows or [("none", "0 %", "100.0 %")]
@@ -97,10 +110,9 @@ def _draw(data: BurnDown, size: Size) -> tuple[float, Iterable[Markup]]:
     keys, head = legend(_keys(data), size.width)
     lowest = min(0.0, *(each.share for each in data.course))
     levels = [
-        Tick(value=each, label=f"{each * 100:,.0f} %")
-        for each in ticks(lowest, 1, 5)
+        Tick(value=each, label=f"{each * 100:,.0f} %") for each in ticks(lowest, 1, 5)
     ]
-    top = head + (20 if data.notes else 8)
+    top = head + (26 if data.notes else 12)
     frame = Frame(
         left=margin(each.label for each in levels),
         right=size.width - 8,
@@ -133,10 +145,11 @@ def _keys(data: BurnDown) -> list[Key]:
 
 def _end(data: BurnDown) -> int:
     """Return where the time ends: the forecast's end, unless that is far off."""
+    end = max(data.to_ns, data.ends_ns)
     if data.gone_ns is None:
-        return data.to_ns
+        return end
     far = data.to_ns + round(_AHEAD * (data.to_ns - data.from_ns))
-    return min(data.gone_ns, far)
+    return max(end, min(data.gone_ns, far))
 
 
 def _ahead(data: BurnDown, frame: Frame, across: Scale, up: Scale) -> Markup:
@@ -144,9 +157,10 @@ def _ahead(data: BurnDown, frame: Frame, across: Scale, up: Scale) -> Markup:
     if data.gone_ns is None:
         return Markup()
     share = data.course[-1].share
-    part = (_end(data) - data.to_ns) / (data.gone_ns - data.to_ns)
+    last = min(_end(data), data.gone_ns)
+    part = (last - data.to_ns) / (data.gone_ns - data.to_ns)
     now = across(data.to_ns)
-    ends = [(now, up(share)), (across(_end(data)), up(share * (1 - part)))]
+    ends = [(now, up(share)), (across(last), up(share * (1 - part)))]
     drawn = [
         path(line([(now, frame.top), (now, frame.bottom)]), "note-line"),
         path(line(ends), "forecast"),
@@ -160,6 +174,6 @@ def _course(data: BurnDown, across: Scale, up: Scale) -> str:
     return f"{steps(seen)}H{number(across(data.to_ns))}"
 
 
-def _last_of_each_unit(points: Sequence[tuple[float, float]]) -> list:
+def _last_of_each_unit(points: Sequence[Point]) -> list[Point]:
     """Keep what stands at the end of each unit: the line falls all the same."""
     return list({int(x): (x, y) for x, y in points}.values())

@@ -1,4 +1,4 @@
-"""Consumers side by side: of the same messages, what each of them missed, and with whom."""
+"""Consumers side by side: what each missed of the same messages, and with whom."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,6 @@ from prober.report.charts.frame import (
     chart,
     legend,
     letters,
-    margin,
     swatch,
 )
 from prober.report.charts.scales import Tick, linear, ticks
@@ -60,7 +59,7 @@ def consumers(data: Consumers) -> Chart:
         return _draw(data, size)
 
     title = "Consumers side by side"
-    return chart(data.name, title, _told(data), _table(data), draw)
+    return chart(data.name, title, _told(data), table=_table(data), draw=draw)
 
 
 def _missed(each: Missed) -> tuple[int, int, int]:
@@ -119,7 +118,9 @@ def _draw(data: Consumers, size: Size) -> tuple[float, Iterable[Markup]]:
             wide = across(count) - across(0)
             if count:
                 tall = _BAR * high
-                bars.append(path(box(x, y + (_BAR - tall) / 2, max(wide, 1), tall), class_))
+                bars.append(
+                    path(box(x, y + (_BAR - tall) / 2, max(wide, 1), tall), class_)
+                )
             x += wide
         bars.append(text((x + 6, y + _BAR - 3), f"{sum(_missed(each)):,}", "figure"))
     return frame.bottom + 24, [keys, *bars, bottom_axis(frame, across, found)]

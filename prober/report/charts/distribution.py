@@ -21,8 +21,13 @@ from prober.report.charts.frame import (
     margin,
     stroke,
 )
-from prober.report.charts.percentiles import seconds_axis, seconds_ticks
-from prober.report.charts.scales import Tick, linear, logarithmic
+from prober.report.charts.percentiles import (
+    late_key,
+    late_line,
+    seconds_axis,
+    seconds_ticks,
+)
+from prober.report.charts.scales import Scale, Tick, linear, logarithmic
 from prober.report.charts.svg import Point, path, steps
 from prober.report.facts import Table
 from prober.report.words import duration
@@ -30,7 +35,12 @@ from prober.report.words import duration
 _PLOT = 168
 _LINES = 4
 """How many lines can be told apart; further consumers stand in the table."""
-_TICKS = ((0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9"), (0.9999, "p99.99"))
+_TICKS = (
+    *((0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9")),
+    *((0.9999, "p99.99"), (0.99999, "p99.999"), (0.999999, "p99.9999")),
+)
+_TOLD = 5
+"""How many of them stand in the table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +58,8 @@ class Distribution:
 
     name: str
     consumers: tuple[Latencies, ...]
-    late_after: float
-    """Seconds."""
+    late_after: float | None
+    """Seconds; None where nobody knows."""
 
 
 def distribution(data: Distribution) -> Chart:
@@ -59,7 +69,7 @@ def distribution(data: Distribution) -> Chart:
         return _draw(data, size)
 
     return chart(
-        data.name, "Latency by percentile", _told(data), _table(data), draw
+        data.name, "Latency by percentile", _told(data), table=_table(data), draw=draw
     )
 
 
@@ -74,10 +84,10 @@ def _told(data: Distribution) -> str:
 def _table(data: Distribution) -> Table:
     rows = []
     for each in data.consumers:
-        times = [duration(_at(each, q)) for q, _ in _TICKS]
+        times = [duration(_at(each, q)) for q, _ in _TICKS[:_TOLD]]
         slowest = each.buckets[-1][0] if each.buckets else None
         rows.append((each.consumer, *times, duration(slowest)))
-    header = ("latency", *(name for _, name in _TICKS), "max")
+    header = ("latency", *(name for _, name in _TICKS[:_TOLD]), "max")
     return Table(header=header, rows=tuple(rows))
 
 
@@ -98,7 +108,7 @@ def _draw(data: Distribution, size: Size) -> tuple[float, Iterable[Markup]]:
     seen = [seconds for each in shown for seconds, _ in each.buckets]
     domain = seconds_axis(seen, data.late_after)
     levels = seconds_ticks(domain)
-    top = head + 8
+    top = head + 12
     frame = Frame(
         left=margin(each.label for each in levels),
         right=size.width - 8,
@@ -114,7 +124,7 @@ def _draw(data: Distribution, size: Size) -> tuple[float, Iterable[Markup]]:
         keys,
         left_axis(frame, up, levels),
         bottom_axis(frame, across, kept),
-        frame.rule(up(data.late_after), "objective"),
+        late_line(data.late_after, frame, up),
         *(
             path(steps(_curve(each.buckets, across, up)), f"line-{n}")
             for n, each in enumerate(shown)
@@ -128,8 +138,7 @@ def _keys(data: Distribution, shown: Sequence[Latencies]) -> list[Key]:
         for n, each in enumerate(shown)
         if len(shown) > 1
     ]
-    late = f"late after {duration(data.late_after)}"
-    return [*keys, Key(symbol=stroke("objective"), label=late)]
+    return keys + late_key(data.late_after)
 
 
 def _nines(share: float) -> float:
@@ -137,10 +146,11 @@ def _nines(share: float) -> float:
 
 
 def _curve(
-    buckets: Sequence[tuple[float, int]], across, up
+    buckets: Sequence[tuple[float, int]], across: Scale, up: Scale
 ) -> list[Point]:
     """Return where each latency begins, from the fastest message to the slowest."""
-    total, below, points = sum(n for _, n in buckets), 0, {}
+    total, below = sum(n for _, n in buckets), 0
+    points: dict[int, Point] = {}
     for seconds, count in buckets:
         x = across(-math.log10(1 - below / total))
         # Of those that share a unit the slowest stands for all.

@@ -39,8 +39,12 @@ class Chart:
     description: str
     """A sentence or two that say what is to be seen."""
     wide: Markup
+    height: float
+    """Of the wide picture."""
     narrow: Markup
     table: Table
+    notes: tuple[str, ...]
+    """What the flags above it stand for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,16 +86,34 @@ Draw = Callable[[Size], tuple[float, Iterable[Markup]]]
 """Returns a picture's height and its parts."""
 
 
-def chart(name: str, title: str, description: str, table: Table, draw: Draw) -> Chart:
-    """Draw a chart in both sizes; `name` begins the ids of its elements."""
+def chart(
+    name: str,
+    title: str,
+    description: str,
+    *,
+    table: Table,
+    draw: Draw,
+    flags: Sequence[Note] = (),
+) -> Chart:
+    """Draw a chart in both sizes; `name` begins the ids of its elements.
+
+    Its title, description and table say in words and figures what it shows, for those
+    who cannot see it; `flags` are the notes that are drawn above it.
+    """
     wide, narrow = (_picture(name, title, description, s, draw) for s in (WIDE, NARROW))
+    height, _ = draw(WIDE)
     return Chart(
         name=name,
         title=title,
         description=description,
         wide=wide,
+        height=height,
         narrow=narrow,
         table=table,
+        notes=tuple(
+            f"{letter}: {note.text}"
+            for letter, note in zip(note_letters(len(flags)), flags, strict=True)
+        ),
     )
 
 
@@ -165,7 +187,7 @@ def bottom_axis(frame: Frame, scale: Scale, found: Iterable[Tick]) -> Markup:
         x, half = scale(tick.value), letters(tick.label) / 2
         drawn.append(path(line([(x, frame.bottom), (x, frame.bottom + 4)]), "axis"))
         middle = min(max(x, half), frame.right + 8 - half)
-        if middle - half < last + 6:
+        if middle - half < last + 10:
             continue  # no label is better than two in one place
         last = middle + half
         drawn.append(text((middle, frame.bottom + 17), tick.label, "tick", "middle"))
@@ -188,7 +210,4 @@ def notes(frame: Frame, scale: Scale, found: Sequence[Note]) -> Markup:
 def note_letters(count: int) -> list[str]:
     """Return `A` to `Z`, then `AA`: names for notes in the order of time."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    return [
-        alphabet[place % 26] * (1 + place // 26)
-        for place in range(count)
-    ]
+    return [alphabet[place % 26] * (1 + place // 26) for place in range(count)]

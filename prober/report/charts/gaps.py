@@ -15,10 +15,19 @@ from prober.report.charts.frame import (
     chart,
     left_axis,
     legend,
+    letters,
     margin,
     stroke,
 )
-from prober.report.charts.scales import Scale, Tick, around, linear, log_ticks, logarithmic, ticks
+from prober.report.charts.scales import (
+    Scale,
+    Tick,
+    around,
+    linear,
+    log_ticks,
+    logarithmic,
+    ticks,
+)
 from prober.report.charts.svg import diamond, join, line, path, tag, text
 from prober.report.facts import Table
 from prober.report.words import many
@@ -53,7 +62,11 @@ def gaps(data: Gaps) -> Chart:
         return _draw(data, size)
 
     return chart(
-        data.name, "Gap sizes against ring sizes", _told(data), _table(data), draw
+        data.name,
+        "Gap sizes against ring sizes",
+        _told(data),
+        table=_table(data),
+        draw=draw,
     )
 
 
@@ -63,7 +76,11 @@ def _told(data: Gaps) -> str:
     if not times:
         return "No gap was seen."
     largest = max(each.size for each in data.gaps)
-    fit = f"{laps:,} of them whole multiples of a ring" if laps else "none of them a multiple of a ring"
+    fit = (
+        f"{laps:,} of them whole multiples of a ring"
+        if laps
+        else "none of them a multiple of a ring"
+    )
     return f"{many(times, 'gap')}, the largest of {largest:,}; {fit}."
 
 
@@ -98,8 +115,8 @@ def _draw(data: Gaps, size: Size) -> tuple[float, Iterable[Markup]]:
     frame = Frame(
         left=margin([*(each.label for each in levels), "times"]),
         right=size.width - 8,
-        top=head + 24,
-        bottom=head + 24 + _PLOT,
+        top=head + 28,
+        bottom=head + 28 + _PLOT,
     )
     up = linear((0, most * 1.08), (frame.bottom, frame.top))
     across = logarithmic(domain, (frame.left, frame.right))
@@ -133,7 +150,9 @@ def _rings(rings: Mapping[int, tuple[str, ...]], frame: Frame, across: Scale) ->
     for size, owners in rings.items():
         x = across(size)
         drawn.append(path(line([(x, frame.top), (x, frame.bottom)]), "ring"))
-        drawn.append(text((x, frame.top - 8), "/".join(owners), "tick", "middle"))
+        name = "/".join(owners)
+        middle = min(x, frame.right + 8 - letters(name) / 2)
+        drawn.append(text((middle, frame.top - 8), name, "tick", "middle"))
     return join(drawn)
 
 

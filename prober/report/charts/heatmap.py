@@ -18,9 +18,9 @@ from prober.report.facts import Table
 
 _LEVELS: tuple[tuple[float, str, float], ...] = (
     # Loss from, in words, and the side of its square as a share of an hour's place.
-    (0.1, "10 % and more", 1.0),
-    (0.01, "1 %", 0.8),
-    (0.001, "0.1 %", 0.62),
+    (0.1, "from 10 %", 1.0),
+    (0.01, "from 1 %", 0.8),
+    (0.001, "from 0.1 %", 0.62),
     (0.0, "less", 0.44),
 )
 _DAYS = 62
@@ -66,7 +66,7 @@ def heatmap(data: HeatMap) -> Chart:
         return _draw(grid, size)
 
     title = "Losses by hour and day"
-    return chart(data.name, title, _told(data.hours), _table(grid), draw)
+    return chart(data.name, title, _told(data.hours), table=_table(grid), draw=draw)
 
 
 def _told(hours: Sequence[Hour]) -> str:
@@ -85,8 +85,12 @@ def _table(grid: _Grid) -> Table:
     rows = []
     for hour in range(24):
         found = [n for (_, at), n in grid.cells.items() if at == hour]
-        bad, total = (sum(each) for each in zip(*found, strict=True)) if found else (0, 0)
-        rows.append((f"{hour:02}:00", f"{bad:,}", f"{total:,}", slo.format_ratio(bad, total)))
+        bad, total = (
+            (sum(each) for each in zip(*found, strict=True)) if found else (0, 0)
+        )
+        rows.append(
+            (f"{hour:02}:00", f"{bad:,}", f"{total:,}", slo.format_ratio(bad, total))
+        )
     header = ("hour of the day, UTC", "lost or damaged", "of", "arrived")
     return Table(header=header, rows=tuple(rows))
 

@@ -16,6 +16,7 @@ from prober.report.charts.frame import (
     bottom_axis,
     chart,
     legend,
+    letters,
     stroke,
 )
 from prober.report.charts.scales import Scale, Tick, linear
@@ -53,7 +54,7 @@ def intervals(data: Intervals) -> Chart:
     def draw(size: Size) -> tuple[float, Iterable[Markup]]:
         return _draw(data, size)
 
-    return chart(data.name, data.title, _told(data), _table(data), draw)
+    return chart(data.name, data.title, _told(data), table=_table(data), draw=draw)
 
 
 def _told(data: Intervals) -> str:
@@ -81,7 +82,7 @@ def _draw(data: Intervals, size: Size) -> tuple[float, Iterable[Markup]]:
     keys, head = legend(_keys(data), size.width)
     frame = Frame(
         left=4,
-        right=size.width - 46,
+        right=size.width - letters("none lost") - 8,
         top=head + 6,
         bottom=head + 6 + _EACH * len(data.counted),
     )
@@ -139,7 +140,9 @@ def _row(each: Counted, place: int, frame: Frame, across: Scale) -> Markup:
         words, at = "", end
     else:
         words, at = "none lost", end
-    return join([name, path(whisker, "whisker"), mark, text((at + 6, y + 4), words, "tick")])
+    return join(
+        [name, path(whisker, "whisker"), mark, text((at + 6, y + 4), words, "tick")]
+    )
 
 
 def _most(frame: Frame, across: Scale, nines: float) -> float:

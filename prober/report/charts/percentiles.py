@@ -33,7 +33,7 @@ from prober.report.charts.scales import (
 )
 from prober.report.charts.svg import Point, line, path, text
 from prober.report.facts import Table
-from prober.report.words import duration, moment
+from prober.report.words import duration, moment, span
 
 QUANTILES: tuple[tuple[float, str], ...] = (
     (0.5, "p50"),
@@ -62,10 +62,10 @@ class Percentiles:
 
     name: str
     whose: str
-    """The consumer that they are of."""
+    """The consumer that they are of, where there are several; or empty."""
     slices: tuple[Quantiles, ...]
-    late_after: float
-    """Seconds."""
+    late_after: float | None
+    """Seconds; None where nobody knows."""
     notes: tuple[Note, ...] = ()
 
 
@@ -75,8 +75,10 @@ def percentiles(data: Percentiles) -> Chart:
     def draw(size: Size) -> tuple[float, Iterable[Markup]]:
         return _draw(data, size)
 
-    title = "Latency over time"
-    return chart(data.name, title, _told(data), _table(data), draw)
+    title = "Latency over time" + (f", {data.whose}" if data.whose else "")
+    return chart(
+        data.name, title, _told(data), table=_table(data), draw=draw, flags=data.notes
+    )
 
 
 def _told(data: Percentiles) -> str:
@@ -85,7 +87,7 @@ def _told(data: Percentiles) -> str:
         seen = [s for each in data.slices if (s := each.seconds[place]) is not None]
         if seen:
             told.append(f"{name} {duration(min(seen))} to {duration(max(seen))}")
-    return f"Send to receive on {data.whose}: {', '.join(told) or 'no data'}."
+    return f"Send to receive: {', '.join(told) or 'no data'}."
 
 
 def _table(data: Percentiles) -> Table:
@@ -100,9 +102,25 @@ def _table(data: Percentiles) -> Table:
     )
 
 
-def seconds_axis(found: Sequence[float], late_after: float) -> tuple[float, float]:
+def seconds_axis(
+    found: Sequence[float], late_after: float | None
+) -> tuple[float, float]:
     """Return the range of a scale that holds latencies and their deadline."""
-    return around([*found, late_after], least=_LEAST_SECONDS)
+    deadline = [] if late_after is None else [late_after]
+    return around([*found, *deadline], least=_LEAST_SECONDS)
+
+
+def late_line(late_after: float | None, frame: Frame, up: Scale) -> Markup:
+    """Return the deadline of timely delivery."""
+    return Markup() if late_after is None else frame.rule(up(late_after), "objective")
+
+
+def late_key(late_after: float | None) -> list[Key]:
+    """Return its entry in a legend."""
+    if late_after is None:
+        return []
+    label = f"late after {span(late_after)}"
+    return [Key(symbol=stroke("objective"), label=label)]
 
 
 def seconds_ticks(domain: tuple[float, float]) -> list[Tick]:
@@ -122,7 +140,7 @@ def _draw(data: Percentiles, size: Size) -> tuple[float, Iterable[Markup]]:
     seen = [s for each in data.slices for s in each.seconds if s is not None]
     domain = seconds_axis(seen, data.late_after)
     levels = seconds_ticks(domain)
-    top = head + (20 if data.notes else 8)
+    top = head + (26 if data.notes else 12)
     frame = Frame(
         left=margin(each.label for each in levels),
         right=size.width - letters("p99.9") - 8,
@@ -138,7 +156,7 @@ def _draw(data: Percentiles, size: Size) -> tuple[float, Iterable[Markup]]:
         keys,
         left_axis(frame, up, levels),
         bottom_axis(frame, across, found),
-        frame.rule(up(data.late_after), "objective"),
+        late_line(data.late_after, frame, up),
         *(path(_drawn(course), f"line-{n}") for n, course in enumerate(courses)),
         *_ends(courses, frame),
         notes(frame, across, data.notes),
@@ -150,8 +168,7 @@ def _keys(data: Percentiles) -> list[Key]:
         Key(symbol=stroke(f"line-{n}"), label=name)
         for n, (_, name) in enumerate(QUANTILES)
     ]
-    late = f"late after {duration(data.late_after)}"
-    return [*keys, Key(symbol=stroke("objective"), label=late)]
+    return keys + late_key(data.late_after)
 
 
 def _course(

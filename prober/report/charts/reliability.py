@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 
 from markupsafe import Markup
 
@@ -33,7 +34,7 @@ from prober.report.facts import Table
 from prober.report.words import many, moment
 
 _PLOT = 168
-_NONE_LOST = 16
+_NONE_LOST = 20
 """The height of the band above the scale, where nothing was lost."""
 _MOST_NINES = 7
 _MOST_ROWS = 40
@@ -52,6 +53,14 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """The highest objective that everything until a moment supports as a promise."""
+
+    at_ns: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reliability:
     """Slices in the order of time, and what they are held against."""
 
@@ -62,8 +71,8 @@ class Reliability:
     unit: str
     """What a slice is: `cycle`, `hour`."""
     target: Decimal | None
-    supports: float | None
-    """The highest objective that all of it supports as a promise; None for none."""
+    supports: tuple[Bound, ...]
+    """What it supports as a promise, one after the other; a single one is of all."""
     notes: tuple[Note, ...] = ()
 
 
@@ -74,7 +83,9 @@ def reliability(data: Reliability) -> Chart:
         return _draw(data, size)
 
     title = "Reliability over time" + (f", {data.whose}" if data.whose else "")
-    return chart(data.name, title, _told(data), _table(data), draw)
+    return chart(
+        data.name, title, _told(data), table=_table(data), draw=draw, flags=data.notes
+    )
 
 
 def _told(data: Reliability) -> str:
@@ -129,7 +140,7 @@ def _draw(data: Reliability, size: Size) -> tuple[float, Iterable[Markup]]:
     keys, head = legend(_keys(data), size.width)
     low, high = _range(data)
     levels = [Tick(value=n, label=_level(n)) for n in range(low, high + 1)]
-    top = head + (20 if data.notes else 8) + _NONE_LOST
+    top = head + (26 if data.notes else 12) + _NONE_LOST
     frame = Frame(
         left=margin([*(each.label for each in levels), "none lost"]),
         right=size.width - 8,
@@ -137,6 +148,11 @@ def _draw(data: Reliability, size: Size) -> tuple[float, Iterable[Markup]]:
         bottom=top + _PLOT,
     )
     up = linear((low, high), (frame.bottom, top))
+
+    def within(nines: float) -> float:
+        # What is better than the scale reaches is not drawn beyond it.
+        return up(min(nines, high))
+
     times = (data.slices[0].from_ns, data.slices[-1].to_ns) if data.slices else (0, 1)
     across = linear(times, (frame.left, frame.right))
     found = time_ticks(*times, int(frame.width // 62)) if data.slices else []
@@ -145,10 +161,10 @@ def _draw(data: Reliability, size: Size) -> tuple[float, Iterable[Markup]]:
         left_axis(frame, up, levels),
         left_axis(frame, lambda _: frame.top, [Tick(value=0, label="none lost")]),
         bottom_axis(frame, across, found),
-        _levels(data, frame, up),
+        _levels(data, frame, across, up),
         path(_clean(data.slices, across, frame.top), "none-lost"),
-        path(_so_far(data.slices, across, up, frame.top), "so-far"),
-        path(_losses(data.slices, across, up), "loss"),
+        path(_so_far(data.slices, across, within, frame.top), "so-far"),
+        path(_losses(data.slices, across, within), "loss"),
         notes(frame, across, data.notes),
     ]
 
@@ -161,8 +177,8 @@ def _keys(data: Reliability) -> list[Key]:
     if data.target is not None:
         objective = f"objective {slo.format_target(data.target)}"
         keys.append(Key(symbol=stroke("objective"), label=objective))
-    if data.supports is not None and data.supports > 0:
-        share = slo.format_share(Fraction(data.supports))
+    if data.supports and data.supports[-1].share > 0:
+        share = slo.format_share(Fraction(data.supports[-1].share))
         keys.append(Key(symbol=stroke("supports"), label=f"supports {share}"))
     return keys
 
@@ -172,11 +188,11 @@ def _range(data: Reliability) -> tuple[int, int]:
     shown = [_nines(each.bad, each.total) for each in data.slices if each.bad]
     shown += [_nines(*_sum(data.slices))] if shown else []
     shown += [-math.log10(1 - data.target)] if data.target is not None else []
-    shown += [_of(data.supports)] if data.supports and data.supports > 0 else []
+    shown += [_of(each.share) for each in data.supports[-1:] if each.share > 0]
     if not shown:
         return 0, 3
-    low, high = math.floor(min(shown)), min(math.ceil(max(shown)), _MOST_NINES)
-    return min(low, high - 2) if high > 2 else 0, max(high, 2)  # noqa: PLR2004 - two nines are the least to see a course in
+    high = max(2, min(math.ceil(max(shown) + 0.01), _MOST_NINES))
+    return max(0, min(math.floor(min(shown)), high - 2)), high
 
 
 def _nines(bad: int, total: int) -> float:
@@ -192,13 +208,17 @@ def _level(nines: int) -> str:
     return slo.format_target(1 - Decimal(1).scaleb(-nines))
 
 
-def _levels(data: Reliability, frame: Frame, up: Scale) -> Markup:
+def _levels(data: Reliability, frame: Frame, across: Scale, up: Scale) -> Markup:
     """Return the lines of the objective and of what is supported."""
     drawn = []
     if data.target is not None:
         drawn.append(frame.rule(up(_of(float(data.target))), "objective"))
-    if data.supports is not None and data.supports > 0:
-        drawn.append(frame.rule(up(_of(data.supports)), "supports"))
+    points = [(across(b.at_ns), up(_of(max(b.share, 0)))) for b in data.supports]
+    if len(points) == 1 and data.supports[0].share > 0:
+        drawn.append(frame.rule(points[0][1], "supports"))
+    elif len(points) > 1:
+        seen = [(x, min(y, frame.bottom)) for x, y in points]
+        drawn.append(path(line(_straightened(seen)), "supports"))
     return join(drawn)
 
 
@@ -218,9 +238,7 @@ def _clean(slices: Sequence[Slice], across: Scale, y: float) -> str:
     return drawn
 
 
-def _so_far(
-    slices: Sequence[Slice], across: Scale, up: Scale, none_lost: float
-) -> str:
+def _so_far(slices: Sequence[Slice], across: Scale, up: Scale, none_lost: float) -> str:
     """Return the course of all that was counted until then, one point a unit."""
     points: dict[int, Point] = {}
     bad = total = 0
@@ -238,7 +256,7 @@ def _so_far(
 def _straightened(points: Sequence[Point]) -> list[Point]:
     """Leave out points on a line with their neighbours: they change no picture."""
     kept = list(points[:1])
-    for here, after in zip(points[1:], points[2:], strict=False):
+    for here, after in pairwise(points[1:]):
         (x0, y0), (x1, y1), (x2, y2) = kept[-1], here, after
         straight = y0 + (y2 - y0) * (x1 - x0) / ((x2 - x0) or 1)
         if abs(y1 - straight) >= 0.25:  # noqa: PLR2004 - a quarter of a unit is not seen
@@ -252,7 +270,7 @@ def _losses(slices: Iterable[Slice], across: Scale, up: Scale) -> str:
     for each in slices:
         if each.bad:
             x = across((each.from_ns + each.to_ns) // 2)
-            y = up(min(_nines(each.bad, each.total), _MOST_NINES))
+            y = up(_nines(each.bad, each.total))
             place = int(x / 2)
             if place not in worst or y > worst[place][1]:
                 worst[place] = (x, y)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from prober.clock import NS
 
@@ -68,7 +69,7 @@ def ticks(low: float, high: float, most: int) -> list[float]:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Return powers of ten within a range; 2 and 5 times them too where they are few."""
+    """Return powers of ten within a range; 2 and 5 times them where they are few."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     steps = (1, 2, 5) if math.log10(high / low) < 2 else (1,)  # noqa: PLR2004 - decades
     found = (s * 10.0**power for power in range(first, last + 1) for s in steps)
@@ -119,7 +120,7 @@ def spread(places: Sequence[float], apart: float) -> list[float]:
     """
     order = sorted(range(len(places)), key=places.__getitem__)
     moved = list(places)
-    for before, here in zip(order, order[1:], strict=False):
+    for before, here in pairwise(order):
         moved[here] = max(moved[here], moved[before] + apart)
     shift = (sum(moved) - sum(places)) / len(places) if places else 0
     return [each - shift for each in moved]

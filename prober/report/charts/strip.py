@@ -70,8 +70,10 @@ def strip(data: Strip) -> Chart:
     def draw(size: Size) -> tuple[float, Iterable[Markup]]:
         return _draw(data, size)
 
-    title = "Cycles in order" if data.unit == "cycle" else f"The worst of each {data.unit}"
-    return chart(data.name, title, _told(data), _table(data), draw)
+    title = (
+        "Cycles in order" if data.unit == "cycle" else f"The worst of each {data.unit}"
+    )
+    return chart(data.name, title, _told(data), table=_table(data), draw=draw)
 
 
 def _told(data: Strip) -> str:
@@ -100,11 +102,9 @@ def _draw(data: Strip, size: Size) -> tuple[float, Iterable[Markup]]:
     beside = len(names) > 1 and margin(names) < size.width / 4
     left = margin(names) if beside else 0
     above = 16 if len(names) > 1 and not beside else 0
-    top = head + 8
+    top = head + 12
     each = _ROW + _GAP + above
-    frame = Frame(
-        left=left, right=size.width, top=top, bottom=top + each * len(names)
-    )
+    frame = Frame(left=left, right=size.width, top=top, bottom=top + each * len(names))
     across = linear((data.from_ns, data.to_ns), (frame.left, frame.right))
     found = time_ticks(data.from_ns, data.to_ns, int(frame.width // 62))
     rows = []
