@@ -50,11 +50,15 @@ class Format:
 
 FORMATS: Mapping[str, Format] = {
     "text": Format(module="plain", suffixes=(".txt", ".text")),
+    "html": Format(module="html", suffixes=(".html", ".htm")),
     "markdown": Format(module="markdown", suffixes=(".md", ".markdown")),
     "json": Format(module="json", suffixes=(".json",)),
     "csv": Format(module="csv", suffixes=(".csv",)),
     "junit": Format(module="junit", suffixes=(".xml",)),
     "openmetrics": Format(module="openmetrics", suffixes=(".prom", ".om")),
+    "png": Format(module="png", suffixes=(".png",), extra="png"),
+    "pdf": Format(module="pdf", suffixes=(".pdf",), extra="pdf"),
+    "parquet": Format(module="parquet", suffixes=(".parquet",), extra="parquet"),
 }
 
 
