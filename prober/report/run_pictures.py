@@ -31,12 +31,17 @@ def budget_charts(anchor: str, worst: Consumer | Watched | None) -> tuple[Chart,
 
 def course_charts(report: Report) -> tuple[Chart, ...]:
     """Return what happened in the course of a run."""
-    slices = _slices(report, report.worst) if report.worst else ()
-    if report.worst is None or not slices:
+    if not report.consumers:
         return ()
-    drawn = [charts.reliability(_reliability(report, report.worst, slices))]
-    if report.worst.budget is not None and report.worst.valid.bad:
-        drawn.append(charts.burndown(_burndown(report.worst.budget, slices)))
+    worst = report.worst
+    slices = _slices(report, worst or report.consumers[0])
+    if not slices:
+        return ()
+    drawn = []
+    if worst is not None:
+        drawn.append(charts.reliability(_reliability(report, worst, slices)))
+        if worst.budget is not None and worst.valid.bad:
+            drawn.append(charts.burndown(_burndown(worst.budget, slices)))
     return (*drawn, charts.strip(_strip(report, slices)))
 
 

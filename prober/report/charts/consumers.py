@@ -92,10 +92,7 @@ def _table(data: Consumers) -> Table:
 
 
 def _draw(data: Consumers, size: Size) -> tuple[float, Iterable[Markup]]:
-    keys, head = legend(
-        [Key(symbol=swatch(c, 12 * high), label=words) for words, c, high in _PARTS],
-        size.width,
-    )
+    keys, head = legend(_keys(data), size.width)
     most = max((sum(_missed(each)) for each in data.consumers), default=0)
     frame = Frame(
         left=0,
@@ -124,3 +121,13 @@ def _draw(data: Consumers, size: Size) -> tuple[float, Iterable[Markup]]:
             x += wide
         bars.append(text((x + 6, y + _BAR - 3), f"{sum(_missed(each)):,}", "figure"))
     return frame.bottom + 24, [keys, *bars, bottom_axis(frame, across, found)]
+
+
+def _keys(data: Consumers) -> list[Key]:
+    """Return those parts that there are."""
+    counts = zip(*map(_missed, data.consumers), strict=True)
+    return [
+        Key(symbol=swatch(class_, 12 * high), label=words)
+        for count, (words, class_, high) in zip(counts, _PARTS, strict=False)
+        if any(count)
+    ]

@@ -76,12 +76,13 @@ def _told(data: Gaps) -> str:
     if not times:
         return "No gap was seen."
     largest = max(each.size for each in data.gaps)
-    fit = (
-        f"{laps:,} of them whole multiples of a ring"
-        if laps
-        else "none of them a multiple of a ring"
-    )
-    return f"{many(times, 'gap')}, the largest of {largest:,}; {fit}."
+    sizes = f"{many(times, 'gap')}, the largest of {largest:,}"
+    if times == 1:
+        fit = "a whole multiple of a ring" if laps else "no multiple of a ring"
+        return f"One gap of {largest:,}, {fit}."
+    if laps in (0, times):
+        return f"{sizes}; {'all' if laps else 'none'} are whole multiples of a ring."
+    return f"{sizes}; {laps:,} of them whole multiples of a ring."
 
 
 def _table(data: Gaps) -> Table:
@@ -115,8 +116,8 @@ def _draw(data: Gaps, size: Size) -> tuple[float, Iterable[Markup]]:
     frame = Frame(
         left=margin([*(each.label for each in levels), "times"]),
         right=size.width - 8,
-        top=head + 28,
-        bottom=head + 28 + _PLOT,
+        top=head + 40,
+        bottom=head + 40 + _PLOT,
     )
     up = linear((0, most * 1.08), (frame.bottom, frame.top))
     across = logarithmic(domain, (frame.left, frame.right))
@@ -146,13 +147,19 @@ def _dot(x: float, y: float) -> Markup:
 
 
 def _rings(rings: Mapping[int, tuple[str, ...]], frame: Frame, across: Scale) -> Markup:
+    """Return a line for each ring, its owners above it; no name over another."""
     drawn = []
-    for size, owners in rings.items():
+    end = -math.inf
+    for size, owners in sorted(rings.items()):
         x = across(size)
         drawn.append(path(line([(x, frame.top), (x, frame.bottom)]), "ring"))
         name = "/".join(owners)
         middle = min(x, frame.right + 8 - letters(name) / 2)
-        drawn.append(text((middle, frame.top - 8), name, "tick", "middle"))
+        room = middle - letters(name) / 2 > end + 10
+        drawn.append(
+            text((middle, frame.top - (8 if room else 22)), name, "tick", "middle")
+        )
+        end = middle + letters(name) / 2
     return join(drawn)
 
 

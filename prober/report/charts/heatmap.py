@@ -13,7 +13,7 @@ from markupsafe import Markup
 from prober import slo
 from prober.clock import NS
 from prober.report.charts.frame import WIDE, Chart, Key, Size, chart, legend
-from prober.report.charts.svg import box, path, text
+from prober.report.charts.svg import box, number, path, text
 from prober.report.facts import Table
 
 _LEVELS: tuple[tuple[float, str, float], ...] = (
@@ -127,7 +127,8 @@ def _draw(grid: _Grid, size: Size) -> tuple[float, Iterable[Markup]]:
     across = size is WIDE and len(grid.days) > 7  # noqa: PLR2004 - a week lies better
     columns = len(grid.days) if across else 24
     rows = 24 if across else len(grid.days)
-    step = min((size.width - _LABELS) / max(1, columns), 26)
+    # Whole units make short paths: there are hundreds of places.
+    step = min((size.width - _LABELS) // max(1, columns), 26)
     top = head + 24
     marks = dict.fromkeys(range(len(_LEVELS)), "")
     clean = nothing = ""
@@ -139,7 +140,7 @@ def _draw(grid: _Grid, size: Size) -> tuple[float, Iterable[Markup]]:
             level = _level(bad / total)
             marks[level] += _square(x, y, _LEVELS[level][2] * min(step, _SIDE))
         elif total:
-            clean += _square(x, y, 2)
+            clean += _dot(x, y)
         else:
             nothing += f"M{x - 3:.0f} {y:.0f}h6"
     named = _days(grid, step, top, across=across)
@@ -157,6 +158,10 @@ def _square(x: float, y: float, side: float) -> str:
     return box(x - side / 2, y - side / 2, side, side)
 
 
+def _dot(x: float, y: float) -> str:
+    return f"M{number(x)} {number(y)}h0"  # of no length, with round ends
+
+
 def _level(loss: float) -> int:
     return next(n for n, (least, _, _) in enumerate(_LEVELS) if loss >= least)
 
@@ -166,7 +171,7 @@ def _keys(grid: _Grid) -> list[Key]:
         Key(symbol=path(_square(0, 0, side * _SIDE), f"heat heat-{n}"), label=words)
         for n, (_, words, side) in enumerate(_LEVELS)
     ]
-    keys.append(Key(symbol=path(_square(0, 0, 2), "heat-none"), label="none lost"))
+    keys.append(Key(symbol=path(_dot(0, 0), "heat-none"), label="none lost"))
     if not all(total for _, total in grid.cells.values()):
         mark = path("M-3 0h6", "heat-unmeasured")
         keys.append(Key(symbol=mark, label="nothing counted"))

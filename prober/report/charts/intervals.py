@@ -86,11 +86,11 @@ def _draw(data: Intervals, size: Size) -> tuple[float, Iterable[Markup]]:
         top=head + 6,
         bottom=head + 6 + _EACH * len(data.counted),
     )
-    most = _range(data)
-    across = linear((0, most), (frame.left, frame.right))
+    least, most = _range(data)
+    across = linear((least, most), (frame.left, frame.right))
     found = [
         Tick(value=n, label=slo.format_target(1 - Decimal(1).scaleb(-n)))
-        for n in range(most + 1)
+        for n in range(least, most + 1)
     ]
     rows = [_row(each, place, frame, across) for place, each in enumerate(data.counted)]
     objective = ""
@@ -116,11 +116,13 @@ def _keys(data: Intervals) -> list[Key]:
     return keys
 
 
-def _range(data: Intervals) -> int:
+def _range(data: Intervals) -> tuple[int, int]:
+    """Return the nines at the left and at the right of the scale."""
     shown = [_nines(each.upper) for each in data.counted if each.total]
     shown += [_nines(e.bad / e.total) for e in data.counted if e.bad]
     shown += [-math.log10(1 - data.target)] if data.target is not None else []
-    return min(math.ceil(max([2.0, *shown]) + 0.2), _MOST_NINES)
+    most = min(math.ceil(max([2.0, *shown]) + 0.2), _MOST_NINES)
+    return min(math.floor(min([*shown, most - 2])), most - 2), most
 
 
 def _nines(loss: float) -> float:
@@ -128,24 +130,19 @@ def _nines(loss: float) -> float:
 
 
 def _row(each: Counted, place: int, frame: Frame, across: Scale) -> Markup:
+    """Return one of them: what lies beyond the scale is put at its end."""
+
+    def at(nines: float) -> float:
+        x = across(nines) if math.isfinite(nines) else math.inf
+        return min(max(x, frame.left), frame.right)
+
     y = frame.top + place * _EACH + 26
     name = text((0, y - 12), each.label, "label")
     if not each.total:
         return join([name, text((0, y + 4), "no data", "tick")])
-    end = across(_most(frame, across, _nines(each.lower)))
-    whisker = line([(across(min(_nines(each.upper), _MOST_NINES)), y), (end, y)])
-    mark = path("", "")
-    if each.bad:
-        mark = path(diamond(across(_nines(each.bad / each.total)), y, 5), "loss")
-        words, at = "", end
-    else:
-        words, at = "none lost", end
-    return join(
-        [name, path(whisker, "whisker"), mark, text((at + 6, y + 4), words, "tick")]
-    )
-
-
-def _most(frame: Frame, across: Scale, nines: float) -> float:
-    """Return nines that lie within the picture: those of nothing lost do not."""
-    per_nine = across(1) - across(0)
-    return min(nines, (frame.right - frame.left) / per_nine)
+    end = at(_nines(each.lower))
+    whisker = path(line([(at(_nines(each.upper)), y), (end, y)]), "whisker")
+    if not each.bad:
+        return join([name, whisker, text((end + 6, y + 4), "none lost", "tick")])
+    mark = path(diamond(at(_nines(each.bad / each.total)), y, 5), "loss")
+    return join([name, whisker, mark])

@@ -96,7 +96,7 @@ def time_ticks(from_ns: int, to_ns: int, most: int) -> list[Tick]:
     start, end = from_ns / NS, to_ns / NS
     if end - start < _SHORT:
         passed = ticks(0, (to_ns - from_ns) / NS, most)
-        return [Tick(value=from_ns + s * NS, label=f"+{s:g} s") for s in passed]
+        return [Tick(value=from_ns + round(s * NS), label=f"+{s:g} s") for s in passed]
     fit = (s for s in _TIME_STEPS if math.floor((end - start) / s) + 1 <= most)
     step = next(fit, _TIME_STEPS[-1])
     base = _MONDAY if step >= 7 * _DAY else 0

@@ -37,7 +37,11 @@ _HEIGHTS: Mapping[State, tuple[float, float]] = {
     State.EXCLUDED: (0.5, 0.65),
     State.PASS: (0.7, 1),
 }
-_LETTERS: Mapping[State, str] = {State.INCONCLUSIVE: "?", State.INVALID: "x"}
+_LETTERS: Mapping[State, tuple[str, str]] = {
+    State.INCONCLUSIVE: ("?", "on-hollow"),
+    State.INVALID: ("x", "on-mark"),
+}
+"""What is written on a mark that is wide enough, and how."""
 _ROOM_FOR_A_LETTER = 9
 
 
@@ -144,7 +148,7 @@ def _row(states: Sequence[State | None], frame: Frame, y: float) -> Markup:
             paths[state] += _mark(state, x, wide - (0.6 if wide > 3 else 0), y, _ROW)  # noqa: PLR2004
             if wide >= _ROOM_FOR_A_LETTER and state in _LETTERS:
                 at = (x + wide / 2, y + _ROW - 5)
-                letters.append(text(at, _LETTERS[state], "on-mark", "middle"))
+                letters.append(text(at, *_LETTERS[state], "middle"))
         x += wide
     marks = [path(d, f"s-{state.value}") for state, d in paths.items()]
     return join([*marks, *letters])

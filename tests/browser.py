@@ -1,0 +1,82 @@
+"""A real Chromium that notes what goes wrong in it, and axe to look at pages with."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+_CHROMIUM = Path("/usr/bin/chromium")
+_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+_AXE = "axe-core/axe.min.js"
+
+
+@dataclass(kw_only=True)
+class Visit:
+    """A page as it was seen, and what a browser had to say of it."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    """Errors and warnings, of the page and of the browser."""
+    requests: list[str] = field(default_factory=list)
+    """Addresses that were asked for, the page's own first."""
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Run Debian's Chromium."""
+    assert _CHROMIUM.exists(), "there is no Chromium: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=_CHROMIUM, args=[*_ARGUMENTS]
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def visit(
+    browser: Browser,
+    url: str,
+    *,
+    width: int = 1280,
+    scheme: Literal["light", "dark"] = "light",
+) -> Iterator[Visit]:
+    """Open a page and note what goes wrong."""
+    page = browser.new_page(
+        viewport={"width": width, "height": 900}, color_scheme=scheme
+    )
+    seen = Visit(page=page)
+    page.on("console", lambda told: seen.complaints.append(told.text))
+    page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+    page.on("request", lambda asked: seen.requests.append(asked.url))
+    try:
+        page.goto(url)
+        yield seen
+    finally:
+        page.close()
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe has against a page: the rule, and the first element it is of.
+
+    All of its rules, those of good practice among them. axe-core comes from npm: in
+    `node_modules` of this folder, or in the folder that `NODE_MODULES` names.
+    """
+    script = Path(os.environ.get("NODE_MODULES", "node_modules")) / _AXE
+    assert script.exists(), "there is no axe: npm install --no-save axe-core"
+    page.evaluate(script.read_text("utf-8"))
+    found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: []})")
+    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found["violations"]]
