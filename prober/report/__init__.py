@@ -11,6 +11,11 @@
     words         figures and strings as people read them
     screen        answer and facts in their order, safe to show
     terminal      one screen: a panel, or plain lines
+    html          one page: html_run, html_window and html_comparison say what is on
+                  it, run_pictures and window_pictures what is drawn
+    charts        pictures as inline SVG; styles holds how they and the page look
+    svg, png      the answer and its first charts as one picture
+    pdf, parquet  paper, and a table for notebooks
     json          one document, `prober.report/v1`
 
 What a report promises to its reader stands in the project's folder `reports`.

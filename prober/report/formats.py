@@ -56,6 +56,7 @@ FORMATS: Mapping[str, Format] = {
     "csv": Format(module="csv", suffixes=(".csv",)),
     "junit": Format(module="junit", suffixes=(".xml",)),
     "openmetrics": Format(module="openmetrics", suffixes=(".prom", ".om")),
+    "svg": Format(module="svg", suffixes=(".svg",)),
     "png": Format(module="png", suffixes=(".png",), extra="png"),
     "pdf": Format(module="pdf", suffixes=(".pdf",), extra="pdf"),
     "parquet": Format(module="parquet", suffixes=(".parquet",), extra="parquet"),
