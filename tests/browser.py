@@ -19,6 +19,8 @@ _ARGUMENTS = (
     "--no-first-run",
 )
 _AXE = "axe-core/axe.min.js"
+_FOR_EVERYBODY = ("/usr/lib/node_modules", "/usr/local/lib/node_modules")
+"""Where `npm install --global` puts it."""
 
 
 @dataclass(kw_only=True)
@@ -72,11 +74,13 @@ def visit(
 def violations(page: Page) -> list[str]:
     """Return what axe has against a page: the rule, and the first element it is of.
 
-    All of its rules, those of good practice among them. axe-core comes from npm: in
-    `node_modules` of this folder, or in the folder that `NODE_MODULES` names.
+    All of its rules, those of good practice among them. axe-core comes from npm: in the
+    folder that `NODE_MODULES` names, in `node_modules` of this one, or for everybody.
     """
-    script = Path(os.environ.get("NODE_MODULES", "node_modules")) / _AXE
-    assert script.exists(), "there is no axe: npm install --no-save axe-core"
+    folders = (os.environ.get("NODE_MODULES", "node_modules"), *_FOR_EVERYBODY)
+    scripts = [Path(each) / _AXE for each in folders]
+    script = next((each for each in scripts if each.exists()), None)
+    assert script is not None, "there is no axe: npm install --no-save axe-core"
     page.evaluate(script.read_text("utf-8"))
-    found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: []})")
-    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found["violations"]]
+    told: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: []})")
+    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in told["violations"]]

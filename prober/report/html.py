@@ -2,11 +2,9 @@
 
 import base64
 import hashlib
-import re
-from functools import cache, singledispatch
+from functools import singledispatch
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from prober.report.comparison import Comparison
 from prober.report.environments import Environments
@@ -17,7 +15,7 @@ from prober.report.html_run import run_page
 from prober.report.html_window import environment_page, overview_page
 from prober.report.model import Report
 from prober.report.styles import page_style, picture_style
-from prober.report.words import harmless
+from prober.report.templating import templates
 
 
 def render(subject: Subject) -> str:
@@ -34,7 +32,7 @@ def page(subject: Subject, *, printed: bool = False) -> str:
     style = page_style()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return (
-        _templates()
+        templates()
         .get_template("report.html")
         .render(
             pages=pages(subject),
@@ -74,30 +72,3 @@ def _of_environments(subject: Environments) -> tuple[Page, ...]:
 @pages.register
 def _of_comparison(subject: Comparison) -> tuple[Page, ...]:
     return (comparison_page(subject),)
-
-
-@cache
-def _templates() -> Environment:
-    return Environment(
-        loader=PackageLoader("prober.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-        finalize=_finalize,
-        keep_trailing_newline=True,
-    )
-
-
-def _finalize(value: object) -> object:
-    """Let nothing through that could hide or turn around what stands beside it.
-
-    A unit stays in the line of its figure.
-    """
-    if isinstance(value, Markup):
-        return value
-    told = escape(harmless(str(value)))
-    return Markup(_UNIT.sub("\N{NO-BREAK SPACE}", told))  # noqa: S704 - escaped
-
-
-_UNIT = re.compile(r"(?<=\d) (?=%|(?:d|h|min|s|ms|us)\b)")

@@ -100,8 +100,10 @@ def chart(
     Its title, description and table say in words and figures what it shows, for those
     who cannot see it; `flags` are the notes that are drawn above it.
     """
-    wide, narrow = (_picture(name, title, description, s, draw) for s in (WIDE, NARROW))
-    height, _ = draw(WIDE)
+    words = (name, title, description)
+    height, parts = draw(WIDE)
+    wide = _picture(words, WIDE, height, parts)
+    narrow = _picture(words, NARROW, *draw(NARROW))
     return Chart(
         name=name,
         title=title,
@@ -117,8 +119,10 @@ def chart(
     )
 
 
-def _picture(name: str, title: str, told: str, size: Size, draw: Draw) -> Markup:
-    height, parts = draw(size)
+def _picture(
+    words: tuple[str, str, str], size: Size, height: float, parts: Iterable[Markup]
+) -> Markup:
+    name, title, told = words
     ids = [f"{name}-{size.name}-{part}" for part in ("title", "desc")]
     return tag(
         "svg",
