@@ -69,6 +69,8 @@ class Plan:
     source_id: str
     seed: int
     control: int = 0
+    tick: Fraction = TICK
+    """Seconds between two batches, at rates that fill them."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.messages < MAX_MESSAGES:
@@ -182,7 +184,7 @@ class Plan:
         """
         length = min(MAX_BATCH, max(1, MAX_BATCH_BYTES // self.sizes.high))
         if self.rate is not None:
-            length = min(max(int(self.rate * TICK), 1), length)
+            length = min(max(int(self.rate * self.tick), 1), length)
         for cycle in range(self.cycles):
             for part in self._sent_parts(cycle):
                 for first in range(part.first, part.end, length):

@@ -70,6 +70,12 @@ def parse_address(text: str) -> str | None:
     return text if form and int(form[2]) in _PORTS else None
 
 
+def parse_listen(text: str) -> str | None:
+    """Return where to listen, as it is: an address, or one of port 0 for any free."""
+    host, _, port = text.rpartition(":")
+    return text if port == "0" and parse_address(f"{host}:1") else parse_address(text)
+
+
 def _plain(number: Decimal) -> str:
     """Write a decimal without exponent and without idle zeros."""
     return f"{number.normalize():f}"

@@ -134,6 +134,17 @@ class Address(click.ParamType[str]):
         return address
 
 
+class Listen(Address):
+    """Where to listen; port 0 is any that is free."""
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Read an address, or one of port 0."""
+        address = units.parse_listen(str(value))
+        return super().convert(value, param, ctx) if address is None else address
+
+
 def kinds(names: tuple[str, ...]) -> tuple[Kind, ...]:
     """Return the kinds of envelope named, each once, `mix` standing for all of them."""
     if MIX in names:

@@ -42,7 +42,7 @@ _SPOOL_SECONDS = 5.0
 )
 @click.option(
     "--listen",
-    type=values.Address(),
+    type=values.Listen(),
     metavar="HOST:PORT",
     help="Serve page, metrics and health there.  [default: 127.0.0.1:9610]",
 )

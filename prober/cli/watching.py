@@ -90,6 +90,7 @@ def watch(name: str, environment: Environment) -> Watched:
             kinds=probe.kinds,
             source_id=source_id(environment),
             seed=0,
+            control=probe.control,
         ),
         deadlines=probe.deadlines,
         whole_firehose=probe.whole_firehose,

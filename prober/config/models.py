@@ -429,7 +429,7 @@ class Defaults(Section):
 class Watch(Section):
     """How the daemon serves, and leaves."""
 
-    listen: scalars.Address = Field(
+    listen: scalars.Listen = Field(
         default="127.0.0.1:9610",
         description="where page, metrics and health are served, HOST:PORT",
     )

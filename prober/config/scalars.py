@@ -140,6 +140,10 @@ def _address(value: object) -> str | None:
     return units.parse_address(str(value)) if isinstance(value, str) else None
 
 
+def _listen(value: object) -> str | None:
+    return units.parse_listen(str(value)) if isinstance(value, str) else None
+
+
 def _path(value: object) -> Path | None:
     if not isinstance(value, str) or not value.strip():
         return None
@@ -226,6 +230,14 @@ _NAME = "[a-z0-9][a-z0-9_-]{0,62}"
 
 Address = Annotated[
     str, Scalar(read=_address, expected="HOST:PORT, as 127.0.0.1:3458 is", schema=_TEXT)
+]
+Listen = Annotated[
+    str,
+    Scalar(
+        read=_listen,
+        expected="HOST:PORT, as 127.0.0.1:9610 is; port 0 is any that is free",
+        schema=_TEXT,
+    ),
 ]
 Argument = Annotated[
     str,

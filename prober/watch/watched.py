@@ -14,6 +14,10 @@ from prober.plan import MAX_CYCLES, MAX_MESSAGES, Plan
 from prober.probe import Job, OpenReader, OpenWriter, PlatformSource
 from prober.store import Store, Waiting
 
+TICK = Fraction(1, 4)
+"""Seconds that share a batch, where there are several messages in them: each write
+costs, and an agent gathers for a tenth of a second anyway."""
+
 
 class Ways(Protocol):
     """The ends of a pipeline, open or ready to be opened."""
@@ -137,4 +141,5 @@ class Watched:
             cycles=number,
             rate=Fraction(messages * NS, self.every_ns),
             seed=seed,
+            tick=TICK,
         )

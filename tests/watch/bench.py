@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prober.clock import NS, Clock
+from prober.errors import ProberError
 from prober.history import CycleRecord, Live, RunRecord
 from prober.ledger import Deadlines
 from prober.plan import Plan, Sizes
@@ -17,7 +18,9 @@ from prober.probe import Job, OpenReader, OpenWriter, PlatformSource
 from prober.records import Kind, State
 from prober.stamp import Scanner
 from prober.store import Store, Waiting, open_store
-from prober.testing import ManualClock, MemoryPipe, MemoryReader
+from prober.testing import ManualClock, MemoryPipe, MemoryReader, settle
+from prober.watch.daemon import Daemon, Surroundings
+from prober.watch.snapshot import Snapshot
 from prober.watch.supervisor import Supervisor
 from prober.watch.watched import Watched
 
@@ -165,6 +168,72 @@ class Pipe:
             settings=settings,
             open=self.open,
         )
+
+
+class Town:
+    """Several environments, a daemon, and what they leave behind."""
+
+    def __init__(self, folder: Path, *names: str) -> None:
+        self.clock = JumpingClock()
+        self.pipes = {name: Pipe(self.clock, name) for name in names}
+        self.store = open_store(folder / "history.sqlite")
+        self.history = Direct(self.store)
+        self.notices: list[Notice] = []
+        self.snapshots: list[Snapshot] = []
+        self.wanted: list[Watched] | ProberError = self.watched(*names)
+        self.daemon = Daemon(
+            Surroundings(
+                name=DAEMON,
+                clocks=lambda: self.clock,
+                history=self.history,
+                tell=self.notices.append,
+                rng=random.Random(7),  # noqa: S311 - jitter
+                stop_seconds=12.0,
+                reload=self._reload,
+                page=self,
+            )
+        )
+
+    def watched(self, *names: str) -> list[Watched]:
+        """Return environments as a configuration has them."""
+        return [self.pipes[name].watched() for name in names]
+
+    def push(self, snapshot: Snapshot) -> None:
+        """Take a snapshot: this is the page, too."""
+        self.snapshots.append(snapshot)
+
+    def _reload(self) -> list[Watched]:
+        if isinstance(self.wanted, ProberError):
+            raise self.wanted
+        return self.wanted
+
+    async def start(self, *names: str) -> None:
+        """Begin to watch."""
+        self._running = asyncio.ensure_future(self.daemon.run(self.watched(*names)))
+        await settle()
+
+    async def reload(self) -> None:
+        """Have it read the configuration, and apply it."""
+        before = len(self.notices)
+        self.daemon.reload()
+        while not any("reload" in each.said for each in self.notices[before:]):
+            await asyncio.sleep(0.001)  # it is read in a thread
+            await self.clock.advance(0.5)
+
+    async def end(self) -> None:
+        """Stop it, and wait until it has left."""
+        self.daemon.stop("stopped by a test")
+        while not self._running.done():
+            await self.clock.advance(1)
+        await self._running
+
+    def states(self, name: str) -> list[State | None]:
+        """Return how an environment's cycles ended, oldest first."""
+        return [each.state for each in self.store.cycles(name, oldest_first=True)]
+
+    def said(self, name: str = "") -> list[str]:
+        """Return what was told of an environment, or of the daemon, in short."""
+        return [each.said for each in self.notices if each.environment == name]
 
 
 class Bench:

@@ -1,0 +1,95 @@
+"""`prober watch` as people run it: a process of its own, over the stack in another."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from prober.pipeline.child import ChildStack
+from prober.records import Tls
+
+
+def environment(stack: ChildStack, **probe: object) -> dict[str, Any]:
+    """Return an environment of prober.yaml that is the stack."""
+    return {
+        "ingress": {
+            "agent": _endpoint(stack.agent_address, stack.client_tls("metron"))
+        },
+        "consumers": {
+            "rlp": {
+                "rlp": _endpoint(stack.rlp_address, stack.client_tls("reverselogproxy"))
+            }
+        },
+        "objective": {"target": "99.9"},
+        "probe": probe,
+    }
+
+
+def _endpoint(address: str, tls: Tls) -> dict[str, str]:
+    return {
+        "address": address,
+        "server_name": tls.server_name,
+        "ca_file": tls.ca_file,
+        "cert_file": tls.cert_file,
+        "key_file": tls.key_file,
+    }
+
+
+def write(file: Path, environments: Mapping[str, Any], **more: object) -> None:
+    """Write a prober.yaml; history lies beside it, the page takes any port."""
+    store = str(file.with_name("history.sqlite"))
+    content = {"environments": dict(environments), "store": store, **more}
+    file.write_text(yaml.safe_dump(content))
+
+
+class Process:
+    """A daemon that runs, and what it tells."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.told: list[dict[str, Any]] = []
+
+    async def told_of(self, said: str, environment: str = "") -> dict[str, Any]:
+        """Wait until it tells something; raises EOFError if it ends before."""
+        assert self.process.stdout is not None
+        while True:
+            line = await self.process.stdout.readline()
+            if not line:
+                raise EOFError(f"it ended before it said {said}: {self.told}")
+            self.told.append(json.loads(line))
+            told = self.told[-1]
+            if told["said"] == said and environment in ("", told.get("environment")):
+                return told
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    async def end(self) -> int:
+        """Wait until it has ended, reading what it still tells."""
+        assert self.process.stdout is not None
+        async for line in self.process.stdout:
+            self.told.append(json.loads(line))
+        return await self.process.wait()
+
+
+@asynccontextmanager
+async def watch(folder: Path, *options: str) -> AsyncIterator[Process]:
+    """Run `prober watch` in a folder; it is killed if it still runs at the end."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "prober", "watch", "--listen", "127.0.0.1:0", *options),
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield Process(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
