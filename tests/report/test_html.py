@@ -68,6 +68,24 @@ def test_a_page_fits_its_screen(name: str, width: int, chromium: Browser) -> Non
     assert figures == shown
 
 
+@pytest.mark.parametrize("width", [320, 1280])
+def test_long_names_fit_the_screen(
+    width: int, chromium: Browser, tmp_path: Path
+) -> None:
+    """Names that are too long for a chart are cut there, and whole in its table."""
+    name = "firehose-consumer-of-the-second-foundation-in-frankfurt-with-a-long-name"
+    for subject in named(name):
+        url = saved(tmp_path, render(subject))
+
+        with browser.visit(chromium, url, width=width) as seen:
+            seen.page.locator("details").evaluate_all(UNFOLD)
+            wide = seen.page.evaluate("document.documentElement.scrollWidth")
+            tables = seen.page.locator("table").all_inner_texts()
+
+        assert wide <= width
+        assert any(name in each for each in tables)
+
+
 def test_labels_do_not_lie_over_each_other(chromium: Browser) -> None:
     """No two words of a chart share a place, at phone width and on a desktop."""
     script = """charts => charts.flatMap(chart => {

@@ -36,6 +36,7 @@ def test_against_sets(a: set[int], b: set[int], c: set[int]) -> None:
     assert {"a": len(a - b - c), "b": len(b - a - c), "c": len(c - a - b)} == (
         found.lost_only_by
     )
+    assert {"a": len(a), "b": len(b), "c": len(c)} == found.lost_by
 
 
 def test_one_consumer() -> None:

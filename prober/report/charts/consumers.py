@@ -12,6 +12,7 @@ from prober.report.charts.frame import (
     Size,
     bottom_axis,
     chart,
+    fitted,
     legend,
     letters,
     swatch,
@@ -109,7 +110,7 @@ def _draw(data: Consumers, size: Size) -> tuple[float, Iterable[Markup]]:
     bars = []
     for place, each in enumerate(data.consumers):
         y = frame.top + place * _EACH + 18
-        bars.append(text((0, y - 5), each.consumer, "label"))
+        bars.append(text((0, y - 5), fitted(each.consumer, size.width), "label"))
         x = 0.0
         for count, (_, class_, high) in zip(_missed(each), _PARTS, strict=True):
             wide = across(count) - across(0)

@@ -144,6 +144,14 @@ def letters(words: str) -> float:
     return LETTER * len(words)
 
 
+def fitted(words: str, room: float) -> str:
+    """Return words as far as there is room for them; the table has them whole."""
+    most = max(1, int(room / LETTER))
+    return (
+        words if len(words) <= most else f"{words[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
+    )
+
+
 def margin(labels: Iterable[str]) -> float:
     """Return the room that labels beside an axis need."""
     return max(map(letters, labels), default=0) + 10
@@ -158,7 +166,8 @@ def legend(keys: Sequence[Key], width: float, left: float = 0) -> tuple[Markup, 
             x, y = left, y + ROW
         place = f"translate({number(x + _SYMBOL / 2 - 3)} {number(y)})"
         drawn.append(tag("g", key.symbol, transform=place))
-        drawn.append(text((x + _SYMBOL, y + _BASELINE), key.label, "label"))
+        label = fitted(key.label, width - x - _SYMBOL)
+        drawn.append(text((x + _SYMBOL, y + _BASELINE), label, "label"))
         x += wide + 16
     return join(drawn), (y + ROW if keys else 0)
 

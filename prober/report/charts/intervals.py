@@ -15,6 +15,7 @@ from prober.report.charts.frame import (
     Size,
     bottom_axis,
     chart,
+    fitted,
     legend,
     letters,
     stroke,
@@ -137,7 +138,7 @@ def _row(each: Counted, place: int, frame: Frame, across: Scale) -> Markup:
         return min(max(x, frame.left), frame.right)
 
     y = frame.top + place * _EACH + 26
-    name = text((0, y - 12), each.label, "label")
+    name = text((0, y - 12), fitted(each.label, frame.right), "label")
     if not each.total:
         return join([name, text((0, y + 4), "no data", "tick")])
     end = at(_nines(each.lower))

@@ -18,6 +18,7 @@ from prober.report.charts.frame import (
     Size,
     bottom_axis,
     chart,
+    fitted,
     legend,
     margin,
 )
@@ -117,7 +118,7 @@ def _draw(data: Strip, size: Size) -> tuple[float, Iterable[Markup]]:
         if beside:
             rows.append(text((left - 10, y + _ROW - 6), row.name, "label", "end"))
         elif above:
-            rows.append(text((0, y - 5), row.name, "label"))
+            rows.append(text((0, y - 5), fitted(row.name, size.width), "label"))
         rows.append(_row(row.states, frame, y))
     return frame.bottom + 24, [keys, *rows, bottom_axis(frame, across, found)]
 
