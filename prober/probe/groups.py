@@ -17,6 +17,7 @@ MAX_ARRIVALS = 64
 MAX_BYTES = 4 << 20
 """What a group may have; it is booked in one go, and nothing else goes on meanwhile."""
 _BETWEEN = b"\n"
+"""One byte, as `times` counts on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,12 @@ class Group:
         return _BETWEEN.join(batch for each in self.members for batch in each.batches)
 
     def times(self, places: Iterable[int]) -> NDArray[np.int64]:
-        """Return when that came which stands at some places in `raw`."""
-        sizes = [sum(len(b) + len(_BETWEEN) for b in m.batches) for m in self.members]
+        """Return when that came which stands at some places in `raw`, ascending."""
+        sizes = [sum(map(len, m.batches)) + len(m.batches) for m in self.members]
         at_ns = np.array([each.at_ns for each in self.members], dtype=np.int64)
         where = np.asarray(places, dtype=np.int64)
-        return at_ns[np.searchsorted(np.cumsum(sizes), where, side="right")]
+        before = np.searchsorted(where, np.cumsum(sizes))
+        return np.repeat(at_ns, np.diff(before, prepend=0))
 
     def having(self, text: bytes) -> list[int]:
         """Return when members came that have some text in them."""

@@ -24,8 +24,7 @@ ROW = 84
 Mask = NDArray[np.bool_]
 Column = NDArray[np.int64]
 _HEAD = 68
-_LOW_WORDS = np.frombuffer(b"".join(LOWS), dtype=np.uint32).reshape(1000, 2)
-_WEIGHTS = np.array([100, 10, 1])
+_LOW_WORDS = np.frombuffer(b"".join(LOWS), dtype=np.uint32).reshape(1000, 2).T.copy()
 _ZEROS = ord("0") * 111
 _POINT = ord(".")
 _DIGITS = 10 ** np.arange(19, -1, -1, dtype=np.uint64)
@@ -73,20 +72,24 @@ class Columns:
 def read(rows: Rows, run: bytes) -> Columns:
     """Return what tokens of logs say; `ours` are those of the run."""
     words = rows.view(np.uint32)
-    low = rows[:, HIGH.stop : HIGH.stop + 3] @ _WEIGHTS - _ZEROS
-    right = words[:, 17:19] == _LOW_WORDS.take(low, axis=0, mode="clip")
+    hundreds, tens, ones = (rows[:, HIGH.stop + n].astype(np.int64) for n in range(3))
+    low = hundreds * 100 + tens * 10 + ones - _ZEROS
+    perfect = words[:, 17] == _LOW_WORDS[0].take(low, mode="clip")
+    perfect &= words[:, 18] == _LOW_WORDS[1].take(low, mode="clip")
+    perfect &= rows[:, 80] == _POINT
+    # Heads as items: compared whole.
+    heads = np.ndarray(len(rows), f"V{_HEAD}", rows, strides=(ROW,))
     differs = np.ones(len(rows), dtype=np.bool_)
-    differs[1:] = (words[1:, :17] != words[:-1, :17]).any(axis=1)
+    differs[1:] = heads[1:] != heads[:-1]
     differs[1:] |= words[1:, 19] != words[:-1, 19]
-    heads = _read_heads(rows[differs], run)
+    read = _read_heads(rows[differs], run)
     of = np.cumsum(differs) - 1
-    perfect = right[:, 0] & right[:, 1] & (rows[:, 80] == _POINT)
     return Columns(
-        perfect=perfect & heads.perfect[of],
-        ours=heads.ours[of],
-        sequences=heads.sequences[of] + low,
-        sent_ns=heads.sent_ns[of],
-        sizes=heads.sizes[of],
+        perfect=perfect & read.perfect[of],
+        ours=read.ours[of],
+        sequences=read.sequences[of] + low,
+        sent_ns=read.sent_ns[of],
+        sizes=read.sizes[of],
     )
 
 

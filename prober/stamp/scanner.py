@@ -1,5 +1,6 @@
 """Every stamp in raw bytes: the perfect ones in bulk, each of the others by itself."""
 
+import itertools
 from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ import numpy as np
 from prober.stamp import bulk
 from prober.stamp.bulk import Columns, Mask
 from prober.stamp.damage import Damage
-from prober.stamp.search import Places, Rows, Wrapping, wrappings
+from prober.stamp.search import Places, Rows, Search, Wrapping, wrappings
 from prober.stamp.token import MARK, TAGGED, WIDTH, Mark, decode, filler
 
 _BULK_FILLER = 4096
@@ -61,6 +62,8 @@ class Scanner:
         self._run = run.encode()
         self._damage = Damage(self._run, cycle_of)
         self._wrappings = wrappings(self._run)
+        needles = (each.needles for each in self._wrappings)
+        self._search = Search(*itertools.chain.from_iterable(needles))
 
     def scan(
         self, raw: bytes, contents: Contents = dict, *, until: int | None = None
@@ -72,8 +75,9 @@ class Scanner:
         """
         found = Sightings()
         survivors = _Survivors(contents)
+        places = iter(self._search.find(raw))
         for wrapping in self._wrappings:
-            starts = wrapping.starts(raw)
+            starts = wrapping.starts(next(places), next(places))
             if until is not None:
                 starts = starts[starts < until]
             if starts.size:
@@ -160,9 +164,12 @@ class _Text:
 
     def columns(self, run: bytes) -> Columns:
         """Return what the tokens say; those at the very end of the bytes, nothing."""
-        rows = np.zeros((self.starts.size, bulk.ROW), dtype=np.uint8)
         inside = self._inside(self.starts, bulk.ROW)
-        rows[:inside] = self._rows(self.starts[:inside], bulk.ROW)
+        rows = self._rows(self.starts[:inside], bulk.ROW)
+        if inside < self.starts.size or not rows.flags.c_contiguous:
+            whole = np.zeros((self.starts.size, bulk.ROW), dtype=np.uint8)
+            whole[:inside] = rows
+            rows = whole
         return bulk.read(rows, run)
 
     def filled(self, columns: Columns) -> Mask:
@@ -176,8 +183,7 @@ class _Text:
         if widest <= _BULK_FILLER and (widths == widest).all():
             inside = self._inside(behind, widest)
             rows = self._rows(behind[:inside], widest)
-            alike = rows == np.frombuffer(expected, dtype=np.uint8)
-            filled[those[:inside]] = alike.all(axis=1)
+            filled[those[:inside]] = _all_are(rows, expected)
         else:
             read = self._wrapping.read
             each = zip(behind.tolist(), widths.tolist(), strict=True)
@@ -191,3 +197,12 @@ class _Text:
 
     def _rows(self, places: Places, width: int) -> Rows:
         return self._wrapping.rows(self._raw, places, width)
+
+
+def _all_are(rows: Rows, text: bytes) -> Mask:
+    """Tell of each row whether it is the text; rows that are items, compared whole."""
+    if not text:
+        return np.ones(len(rows), dtype=np.bool_)
+    items = np.ascontiguousarray(rows).view(f"V{len(text)}").ravel()
+    alike: Mask = items == np.frombuffer(text, dtype=f"V{len(text)}")
+    return alike

@@ -12,7 +12,11 @@ Places = NDArray[np.int64]
 """Offsets in raw bytes."""
 Rows = NDArray[np.uint8]
 """A row of bytes each."""
+Words = NDArray[np.uint32]
+Mask = NDArray[np.bool_]
 _WORD = 4
+_PART = 1 << 16
+"""Words that are looked through together: 256 kB."""
 _SURE = 2 * _WORD - 1
 """So many bytes hold one aligned word, wherever they stand."""
 
@@ -31,38 +35,82 @@ class Needle:
     """
 
     def __init__(self, text: bytes) -> None:
-        self._text = np.frombuffer(text, dtype=np.uint8)
+        self._text = np.frombuffer(text, dtype=f"V{len(text)}")
         ends = range(len(text) - _SURE, len(text) - _SURE + _WORD)
         self._words = [
             (at, np.frombuffer(text, dtype=np.uint32, count=1, offset=at)[0])
             for at in ends
         ]
 
-    def find(self, raw: bytes, words: NDArray[np.uint32]) -> Places:
-        """Return where it starts, ascending; `words` are the aligned words of `raw`."""
-        mask = words == self._words[0][1]
+    def words_in(self, words: Words, marks: Mask, more: Mask) -> Places:
+        """Return which words are one of its own; two masks are given to be used."""
+        np.equal(words, self._words[0][1], out=marks)
         for _, word in self._words[1:]:
-            mask |= words == word
-        hits = np.flatnonzero(mask)
+            np.equal(words, word, out=more)
+            np.logical_or(marks, more, out=marks)
+        return np.flatnonzero(marks)
+
+    def places(self, raw: bytes, words: Words, hits: Places) -> Places:
+        """Return where it starts, ascending, given which words are one of its own."""
         if not hits.size:
             return hits
         told = words[hits]
         near = [hits[told == word] * _WORD - at for at, word in self._words]
         places = np.sort(np.concatenate(near))
-        last = len(raw) - self._text.size
-        places = places[(places >= 0) & (places <= last)]
-        alike = gather(raw, places, self._text.size) == self._text
-        found: Places = places[alike.all(axis=1)]
-        return found
+        last = len(raw) - self._text.itemsize
+        if places[0] < 0 or places[-1] > last:
+            places = places[(places >= 0) & (places <= last)]
+        alike = taken(raw, places, self._text.itemsize) == self._text
+        return places if alike.all() else places[alike]
+
+
+class Search:
+    """Looks for needles in megabytes, part by part.
+
+    A part stays in the processor's cache while one needle after the other is compared,
+    and so do the masks: that is three times as fast as all of it for each needle.
+    """
+
+    def __init__(self, *needles: Needle) -> None:
+        self._needles = needles
+        self._masks = np.empty((2, _PART), dtype=np.bool_)
+
+    def find(self, raw: bytes) -> list[Places]:
+        """Return where each needle starts, ascending."""
+        words = np.frombuffer(raw, dtype=np.uint32, count=len(raw) // _WORD)
+        hits: list[list[Places]] = [[] for _ in self._needles]
+        for first in range(0, words.size, _PART):
+            part = words[first : first + _PART]
+            marks, more = self._masks[:, : part.size]
+            for needle, found in zip(self._needles, hits, strict=True):
+                here = needle.words_in(part, marks, more)
+                if here.size:
+                    found.append(here + first if first else here)
+        none = np.empty(0, dtype=np.int64)
+        return [
+            needle.places(raw, words, np.concatenate(found) if found else none)
+            for needle, found in zip(self._needles, hits, strict=True)
+        ]
+
+
+def taken(raw: bytes, places: Places, width: int) -> NDArray[np.void]:
+    """Return `width` bytes from each place on as one item, all within `raw`.
+
+    Items are compared whole, which is much faster than to compare their bytes.
+    """
+    if not places.size:  # the bytes may be fewer than the width
+        return np.empty(0, dtype=f"V{width}")
+    # One item for each offset, overlapping: taking some copies just their bytes.
+    windows = np.ndarray(len(raw) - width + 1, f"V{width}", raw, strides=(1,))
+    items: NDArray[np.void] = windows[places]
+    return items
 
 
 def gather(raw: bytes, places: Places, width: int) -> Rows:
-    """Return `width` bytes from each place on, all of which have to be within `raw`."""
-    if not places.size or not width:  # the bytes may be fewer than the width
-        return np.empty((places.size, width), dtype=np.uint8)
-    # One item for each offset, overlapping: taking some copies just their bytes.
-    windows = np.ndarray(len(raw) - width + 1, f"V{width}", raw, strides=(1,))
-    return windows[places].view(np.uint8).reshape(-1, width)
+    """Return `width` bytes from each place on as a row, all within `raw`."""
+    if not width:
+        return np.empty((places.size, 0), dtype=np.uint8)
+    return taken(raw, places, width).view(np.uint8).reshape(-1, width)
 
 
 class Wrapping:
@@ -76,18 +124,18 @@ class Wrapping:
         span: Callable[[int], int],
     ) -> None:
         # Two chances to find a damaged token: by the marker, and by the run behind it.
-        self._marker = Needle(wrap(MARKER))
-        self._run = Needle(wrap(run + b" "))
+        self.needles = Needle(wrap(MARKER)), Needle(wrap(run + b" "))
         self._run_at = span(len(MARKER))
         self._unwrap = unwrap
         self.span = span
         """How many bytes, wrapped, a number of bytes takes."""
 
-    def starts(self, raw: bytes) -> Places:
-        """Return where a token starts, or what may be one, ascending."""
-        words = np.frombuffer(raw, dtype=np.uint32, count=len(raw) // _WORD)
-        by_marker = self._marker.find(raw, words)
-        by_run = self._run.find(raw, words) - self._run_at
+    def starts(self, by_marker: Places, by_run: Places) -> Places:
+        """Return where a token starts, or what may be one, ascending.
+
+        Told where the marker was found, and where the run.
+        """
+        by_run = by_run - self._run_at
         if np.array_equal(by_marker, by_run):
             return by_marker
         both = np.sort(np.concatenate((by_marker, by_run)))
