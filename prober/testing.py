@@ -164,6 +164,7 @@ class MemoryReader:
 
     transport = "memory"
     read_from = "pipe in memory"
+    in_base64 = False
 
     def __init__(self, clock: Clock, kinds: Iterable[Kind] = Kind) -> None:
         self._clock = clock

@@ -187,6 +187,16 @@ def test_memory_does_not_grow_with_what_is_counted() -> None:
     assert before < 20 * 32
 
 
+@given(latencies)
+def test_one_by_one_is_as_together(values: list[int]) -> None:
+    """Latencies added singly are in the buckets that they are in together."""
+    made = Histogram()
+    for value in values:
+        made.add_one(value)
+
+    assert histogram(values) == made
+
+
 def test_a_bucket_is_booked_with_its_greatest() -> None:
     """Counts that were made elsewhere are as if each value had been added."""
     values = np.array([1_000, 1_001, 1_002])

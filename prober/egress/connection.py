@@ -106,6 +106,7 @@ class Reconnecting(abc.ABC):
     """
 
     transport: str
+    in_base64 = False
 
     def __init__(
         self,

@@ -80,6 +80,11 @@ class ReaderGroup:
             self._broken = False
         return replace(item, epoch=self._epoch)
 
+    @property
+    def in_base64(self) -> bool:
+        """Whether its members' payloads may come in base64."""
+        return self._members[0].in_base64
+
     def expects(self, kind: Kind) -> bool:
         """Tell whether its members' way out can carry a kind of envelope."""
         return self._members[0].expects(kind)

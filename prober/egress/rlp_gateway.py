@@ -50,6 +50,7 @@ class RlpGatewayReader(Renewing):
     """
 
     transport = "rlp gateway"
+    in_base64 = True
 
     def __init__(
         self,

@@ -12,8 +12,8 @@ Report = Callable[[Outcome], None]
 class Writer(Protocol):
     """Takes batches of ready bytes; an async context manager.
 
-    Entering raises CouldNotProbe when there is no way in. Each span given to `write` is
-    reported exactly once, at the latest when `flush` returns.
+    Entering raises CouldNotProbe when there is no way in. Each message of the spans
+    given to `write` is reported exactly once, at the latest when `flush` returns.
     """
 
     @property

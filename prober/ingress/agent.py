@@ -40,9 +40,22 @@ class _Segment:
 
     call: _Call
     opened_ns: int
-    spans: list[Span] = field(default_factory=list)
+    written: list[list[int]] = field(default_factory=list)
+    """The first of some consecutive messages, and the first behind them."""
     hung: bool = False
     """It was we who ended it, because its peer did not go on."""
+
+    def add(self, span: Span) -> None:
+        """Note what is written; what follows on is told of together."""
+        if self.written and self.written[-1][1] == span.first:
+            self.written[-1][1] = span.end
+        else:
+            self.written.append([span.first, span.end])
+
+    @property
+    def spans(self) -> list[Span]:
+        """All that was written."""
+        return [Span(first=first, count=end - first) for first, end in self.written]
 
 
 class AgentWriter:
@@ -104,7 +117,7 @@ class AgentWriter:
                 await asyncio.sleep(0)  # whoever writes on and on lets us reconnect
                 return
             if span is not None:
-                segment.spans.append(span)
+                segment.add(span)
             try:
                 await segment.call.write(raw)
             except _BROKEN:

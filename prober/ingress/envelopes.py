@@ -115,7 +115,9 @@ class AsSent(Mapping[bytes, bytes]):
 
 
 def _varint(number: int) -> bytes:
-    return Envelope(timestamp=number).SerializeToString()[1:]
+    """Return a number of 57 to 63 bits, as times are, in its nine bytes."""
+    low = [number >> shift & 0x7F | 0x80 for shift in range(0, 56, 7)]
+    return bytes([*low, number >> 56])
 
 
 _SAMPLE, _SAMPLE_STOP = _varint(_SAMPLE_NS), _varint(_SAMPLE_NS + _TIMED_NS)
@@ -144,24 +146,27 @@ class _Template:
 class _Batch:
     """What the envelopes of one batch share: cycle and time."""
 
-    def __init__(
-        self, run: str, kinds: tuple[Kind, ...], cycle: int, sent_ns: int
-    ) -> None:
-        self._openings = {
-            kind: opening(run, cycle, sent_ns, Mark.of(kind)) for kind in kinds
-        }
+    def __init__(self, run: str, cycle: int, sent_ns: int) -> None:
+        self._run, self._cycle, self._sent_ns = run, cycle, sent_ns
         self._time = _varint(sent_ns)
-        self._stop = _varint(sent_ns + _TIMED_NS)
-        self._timed = seed_of(_timed(sent_ns))
+        self._openings: dict[Kind, bytes] = {}
+
+    def _opening(self, kind: Kind) -> bytes:
+        if kind not in self._openings:
+            mark = Mark.of(kind)
+            begin = opening(self._run, self._cycle, self._sent_ns, mark)
+            self._openings[kind] = begin
+        return self._openings[kind]
 
     def fill(self, template: _Template, like: _Run) -> bytes:
         """Return a run of envelopes."""
         before, seed = template.before, template.seed
         if like.kind is Kind.TIMER:
-            before = before.replace(_SAMPLE_STOP, self._stop)
-            seed = self._timed
+            stop = _varint(self._sent_ns + _TIMED_NS)
+            before = before.replace(_SAMPLE_STOP, stop)
+            seed = seed_of(_timed(self._sent_ns))
         thousand, low = divmod(like.first, 1000)
-        begin = self._openings[like.kind]
+        begin = self._opening(like.kind)
         stamp, check = frame(begin, like.size, thousand, seed)
         head = before.replace(_SAMPLE, self._time) + stamp
         behind = check + template.behind
@@ -187,7 +192,7 @@ class Encoder:
             return b"".join(
                 self._whole(run, cycle, sent_ns) for run in self._runs(span)
             )
-        batch = _Batch(self._run, self._plan.kinds, cycle, sent_ns)
+        batch = _Batch(self._run, cycle, sent_ns)
         return b"".join(
             self._whole(run, cycle, sent_ns)
             if run.kind is Kind.GAUGE  # its content is another in each message
@@ -197,15 +202,19 @@ class Encoder:
 
     def _runs(self, span: Span) -> Iterator[_Run]:
         """Yield a span in parts of one kind, size and thousand."""
-        kinds, sizes = self._plan.kinds_of(span), self._plan.sizes_of(span)
         first = span.first
-        while first < span.end:
-            end = first + 1
-            if self._uniform:
+        if self._uniform:
+            kind, size = self._plan.kinds[0], self._plan.sizes.low
+            size = size if kind in _SIZED else 0
+            while first < span.end:
                 end = min(span.end, first - first % 1000 + 1000)
-            kind, size = kinds[first - span.first], sizes[first - span.first]
-            yield _Run(kind, size if kind in _SIZED else 0, first, end)
-            first = end
+                yield _Run(kind, size, first, end)
+                first = end
+            return
+        kinds, sizes = self._plan.kinds_of(span), self._plan.sizes_of(span)
+        for kind, size in zip(kinds, sizes, strict=True):
+            yield _Run(kind, size if kind in _SIZED else 0, first, first + 1)
+            first += 1
 
     def _template(self, kind: Kind, size: int) -> _Template:
         template = self._templates.get((kind, size))

@@ -86,8 +86,6 @@ class Ledger:
         """Register messages of one cycle that are about to be sent."""
         first = not self._intake.sent(cycle)
         self._intake.attempt(span, cycle, at_ns)
-        for account in self._accounts.values():
-            account.tally.reach(span.end)
         if first and self._plan.control:
             self._withhold(cycle)
 
@@ -102,8 +100,6 @@ class Ledger:
     def leave_out(self, span: Span, cycle: int) -> None:
         """Register messages of one cycle that will not be sent: it was too late."""
         self._intake.leave_out(span, cycle)
-        for account in self._accounts.values():
-            account.tally.reach(span.end)
 
     def hand_over(self, outcome: Outcome) -> None:
         """Book a writer's word on messages that were attempted."""
@@ -236,7 +232,7 @@ class Ledger:
 
         Those given up, whose cycle is closed, are not among them.
         """
-        return self._overdue.at(self._accounts[consumer].tally, now_ns)
+        return self._overdue.at(self._account(consumer).tally, now_ns)
 
     def overdue_since(self, consumer: str, before_ns: int) -> int | None:
         """Return when the first message was sent that should have come by now.
@@ -245,19 +241,22 @@ class Ledger:
         first cycle in which something is missing; None if nothing is.
         """
         lost_ns = before_ns - self._deadlines.lost_after_ns
-        cycles, account = self._intake.cycles, self._accounts[consumer]
-        rows = cycles.values
-        awaited = (rows["last_ns"] > lost_ns) & (rows["first_ns"] <= before_ns)
-        for at in np.flatnonzero(awaited & (rows["sent"] > 0)).tolist():
-            cycle = cycles.first + at
-            span = self._plan.span_of(cycle)
-            if account.here(cycle, span.count):
-                continue
-            part = self._intake.sent_by(cycle, span, before_ns)
-            unseen = account.tally.fates.of(part) == Fate.UNSEEN
-            if np.any(unseen & (self._intake.words.of(part) >= Word.PENDING)):
-                return self._intake.times(cycle)[0]
+        for cycle, sent in self._intake.cycles.items():
+            if sent.first_ns > before_ns:
+                break
+            if sent.last_ns > lost_ns and sent.count:
+                if self._is_missing(consumer, cycle, before_ns):
+                    return sent.first_ns
         return None
+
+    def _is_missing(self, consumer: str, cycle: int, before_ns: int) -> bool:
+        """Tell whether something of an open cycle is still to come."""
+        account, span = self._account(consumer), self._plan.span_of(cycle)
+        if account.here(cycle, span.count):
+            return False
+        part = self._intake.sent_by(cycle, span, before_ns)
+        unseen = account.tally.fates.of(part) == Fate.UNSEEN
+        return bool(np.any(unseen & (self._intake.words.of(part) >= Word.PENDING)))
 
     def due(self, now_ns: int) -> int:
         """Return how many messages of open cycles should have come by now."""
@@ -269,7 +268,7 @@ class Ledger:
 
     def under_way(self, consumer: str) -> int:
         """Return how many messages of open cycles a consumer has not seen yet."""
-        words, tally = self._intake.words, self._accounts[consumer].tally
+        words, tally = self._intake.words, self._account(consumer).tally
         span = Span(first=words.first, count=words.end - words.first)
         told, unseen = words.of(span), tally.fates.of(span) == Fate.UNSEEN
         return int(np.count_nonzero(unseen & (told >= Word.PENDING)))
@@ -278,12 +277,18 @@ class Ledger:
         """Return when a consumer was there to see."""
         return self._accounts[consumer].presence
 
+    def _account(self, consumer: str) -> Account:
+        """Return a consumer's account, with room for all that was sent."""
+        account = self._accounts[consumer]
+        account.tally.reach(self._intake.words.end)
+        return account
+
     def complete(self, consumer: str) -> bool:
         """Tell whether nothing more can come: all that may have been taken in is here.
 
         Messages whose stream broke may still come; refused ones may not.
         """
-        account, words = self._accounts[consumer], self._intake.words
+        account, words = self._account(consumer), self._intake.words
         first = max(account.complete_before, words.first)
         while first < words.end:
             part = Span(first=first, count=min(_PART, words.end - first))
@@ -308,7 +313,8 @@ class Ledger:
         if self._intake.sent(cycle) + self._intake.left_out(cycle) < count:
             return False
         _, last_ns = self._intake.times(cycle)
-        here = all(each.here(cycle, count) for each in self._accounts.values())
+        accounts = [self._account(name) for name in self._accounts]
+        here = all(each.here(cycle, count) for each in accounts)
         over = now_ns > last_ns + self._deadlines.lost_after_ns
         return (here or over) and not self._owed(cycle)
 
@@ -351,7 +357,7 @@ class Ledger:
                 missing = spans_of(np.flatnonzero(fates == Fate.UNSEEN) + span.first)
             account.close(judged[name], missing)
         forget(self._faults, self._intake.times(cycle)[0])
-        self._intake.release(span.end, cycle + 1)
+        self._intake.release(span.end, cycle)
         self.closed = cycle + 1
         return judged
 
@@ -365,7 +371,7 @@ class Ledger:
         """
         scheduled = self._plan.cycles if cycles is None else cycles
         if not self._keep:
-            scheduled = self._intake.cycles.end
+            scheduled = self.closed + len(self._intake.cycles)
         judged = [self.judge(each, now_ns) for each in range(self.closed, scheduled)]
         return [
             self._result(name, transports[name], [each[name] for each in judged])

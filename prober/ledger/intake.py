@@ -28,11 +28,6 @@ _WORDS = {
     Handover.REJECTED: Word.REJECTED,
     Handover.AMBIGUOUS: Word.AMBIGUOUS,
 }
-OF_CYCLE = np.dtype(
-    [(name, np.int64) for name in ("sent", "left_out", "first_ns", "last_ns")]
-)
-"""What is kept of a cycle: how many were sent, and how many will never be; when the
-first was sent, and the last."""
 _MOST_MARKS = 10_000
 """Times of which it is remembered what had been sent by then."""
 
@@ -47,14 +42,25 @@ class _Mark:
 
 
 @dataclass(slots=True)
+class Sent:
+    """What was sent of an open cycle, and when the first and the last of it."""
+
+    count: int = 0
+    left_out: int = 0
+    """How many will never be sent."""
+    first_ns: int = 0
+    last_ns: int = 0
+
+
+@dataclass(slots=True)
 class Intake:
     """The writer's words on the messages of open cycles: one byte each."""
 
     plan: Plan
     words: Window = field(default_factory=lambda: Window(np.uint8))
     """`Word`, by sequence number."""
-    cycles: Window = field(default_factory=lambda: Window(OF_CYCLE))
-    """`OF_CYCLE`, by cycle."""
+    cycles: dict[int, Sent] = field(default_factory=dict)
+    """The open ones, in order."""
     attempted: int = 0
     mark_ns: int = 0
     """How finely it is remembered what had been sent by when."""
@@ -63,31 +69,36 @@ class Intake:
 
     def attempt(self, span: Span, cycle: int, at_ns: int) -> None:
         """Register messages of one cycle that are about to be sent."""
-        self.words.reach(span.end, soon=self.plan.span_of(cycle).end)
-        self.words.of(span)[:] = Word.PENDING
-        self.cycles.reach(cycle + 1)
-        row = self.cycles.values[cycle - self.cycles.first]
-        if not row["sent"]:
-            row["first_ns"] = at_ns
-        row["sent"] += span.count
-        row["last_ns"] = at_ns
+        sent = self._open(cycle)
+        sent.first_ns = sent.first_ns if sent.count else at_ns
+        sent.last_ns = at_ns
+        sent.count += span.count
+        self.words.reach(span.end)
+        self.words.of(span).fill(Word.PENDING)
         self.attempted += span.count
         if not self._marks or at_ns - self._marks[-1].since_ns > self.mark_ns:
             self._marks.append(_Mark(at_ns, at_ns, span.end))
         else:
-            self._marks[-1].at_ns, self._marks[-1].end = at_ns, span.end
+            mark = self._marks[-1]
+            mark.at_ns, mark.end = at_ns, span.end
 
     def withhold(self, numbers: NDArray[np.int64], cycle: int) -> None:
         """Register the messages of a cycle that are withheld: as sent, by nobody."""
         self.words.reach(self.plan.span_of(cycle).end)
         self.words.values[numbers - self.words.first] = Word.WITHHELD
-        self.cycles.values["sent"][cycle - self.cycles.first] += len(numbers)
+        self._open(cycle).count += len(numbers)
 
     def leave_out(self, span: Span, cycle: int) -> None:
         """Register messages of one cycle that will not be sent."""
         self.words.reach(span.end)
-        self.cycles.reach(cycle + 1)
-        self.cycles.values[cycle - self.cycles.first]["left_out"] += span.count
+        self._open(cycle).left_out += span.count
+
+    def _open(self, cycle: int) -> Sent:
+        sent = self.cycles.get(cycle)
+        if sent is None:
+            self.words.reserve(self.plan.span_of(cycle).end)
+            sent = self.cycles[cycle] = Sent()
+        return sent
 
     def hand_over(self, outcome: Outcome) -> None:
         """Book a writer's word on messages that were attempted."""
@@ -95,7 +106,7 @@ class Intake:
         first = max(outcome.span.first, self.words.first)
         if first < end:
             span = Span(first=first, count=end - first)
-            self.words.of(span)[:] = _WORDS[outcome.handover]
+            self.words.of(span).fill(_WORDS[outcome.handover])
 
     def sent_by(self, cycle: int, span: Span, at_ns: int) -> Span:
         """Return about what had been sent of an open cycle at a time.
@@ -130,24 +141,20 @@ class Intake:
 
     def sent(self, cycle: int) -> int:
         """Return how many messages of an open cycle were sent so far."""
-        if not self.cycles.first <= cycle < self.cycles.end:
-            return 0
-        return int(self.cycles.values["sent"][cycle - self.cycles.first])
+        sent = self.cycles.get(cycle)
+        return 0 if sent is None else sent.count
 
     def left_out(self, cycle: int) -> int:
         """Return how many messages of an open cycle will not be sent."""
-        if not self.cycles.first <= cycle < self.cycles.end:
-            return 0
-        return int(self.cycles.values["left_out"][cycle - self.cycles.first])
+        sent = self.cycles.get(cycle)
+        return 0 if sent is None else sent.left_out
 
     def times(self, cycle: int) -> tuple[int, int]:
         """Return when the first and the last of an open cycle were sent; 0 if not."""
-        if not self.cycles.first <= cycle < self.cycles.end:
-            return 0, 0
-        row = self.cycles.values[cycle - self.cycles.first]
-        return int(row["first_ns"]), int(row["last_ns"])
+        sent = self.cycles.get(cycle)
+        return (0, 0) if sent is None else (sent.first_ns, sent.last_ns)
 
     def release(self, end: int, cycle: int) -> None:
-        """Forget the cycles before one, and their messages."""
+        """Forget a cycle, the first open one, and the messages before its end."""
         self.words.release(end)
-        self.cycles.release(cycle)
+        self.cycles.pop(cycle, None)

@@ -51,6 +51,7 @@ class Overdue:
             return
         numbers = np.unique(sequences[sequences < late.line])
         words = self.intake.words.values[numbers - self.intake.words.first]
+        tally.reach(int(numbers[-1]) + 1)
         fates = tally.fates.values[numbers - tally.fates.first]
         awaited = (fates == Fate.UNSEEN) & (words >= Word.PENDING)
         late.missing -= int(np.count_nonzero(awaited))
@@ -71,6 +72,7 @@ class Overdue:
                 late.line, late.missing = 0, 0
 
     def _missing(self, tally: Tally, span: Span) -> int:
+        tally.reach(span.end)
         unseen = tally.fates.of(span) == Fate.UNSEEN
         words = self.intake.words.of(span)
         return int(np.count_nonzero(unseen & (words >= Word.PENDING)))

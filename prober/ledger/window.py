@@ -52,12 +52,15 @@ class Window:
 
     def reach(self, end: int, soon: int = 0) -> None:
         """Have values for all numbers before `end`, with room up to `soon` at once."""
-        if end <= self.end:
-            return
-        room = self.first + len(self._held) - self._head
-        if end > room:
-            self._make_room(max(end, soon))
-        self.end = end
+        if end > self.end:
+            if end > self.first + len(self._held) - self._head:
+                self._make_room(max(end, soon))
+            self.end = end
+
+    def reserve(self, end: int) -> None:
+        """Have room for all numbers before `end`, and no values yet."""
+        if end > self.first + len(self._held) - self._head:
+            self._make_room(end)
 
     def release(self, first: int) -> None:
         """Forget what stands before a number."""

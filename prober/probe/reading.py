@@ -136,7 +136,11 @@ class Reading:
     def _look(self, group: Group) -> Iterator[Sighted]:
         """Look through arrivals: each by itself, if they tell who is attached when."""
         raw, whole = group.raw, group.whole
-        found = self._scanner.scan(raw, lambda: self._reader.contents(whole))
+        found = self._scanner.scan(
+            raw,
+            lambda: self._reader.contents(whole),
+            in_base64=self._reader.in_base64,
+        )
         if found.primers and len(group.members) > 1:
             for each in group.members:
                 yield from self._look(Group((each,)))

@@ -110,7 +110,7 @@ class Writing:
         self.account.attempted += span.count
         before_ns = self._clock.now_ns()
         await self._writer.write(raw, span)
-        self.account.blocked.add([self._clock.now_ns() - before_ns])
+        self.account.blocked.add_one(self._clock.now_ns() - before_ns)
 
     async def write(self, raw: bytes) -> None:
         """Write a batch that nobody counts."""

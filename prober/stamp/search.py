@@ -156,7 +156,10 @@ class Wrapping:
 
 
 def wrappings(run: bytes) -> tuple[Wrapping, ...]:
-    """Return those that a run's tokens are looked for in, by any transport."""
+    """Return those that a run's tokens are looked for in, by any transport.
+
+    As they are, first; then in base64.
+    """
     return (
         Wrapping(run, lambda text: text, lambda text: text, lambda width: width),
         # Three bytes are four characters; a token's fields begin where such three do.

@@ -42,7 +42,18 @@ class Told:
         self.more.set()
 
     def handovers(self) -> dict[int, Handover]:
-        return {each.span.first: each.handover for each in self.outcomes}
+        return {
+            number: each.handover
+            for each in self.outcomes
+            for number in range(each.span.first, each.span.end)
+        }
+
+    def numbers(self) -> list[int]:
+        return sorted(
+            number
+            for each in self.outcomes
+            for number in range(each.span.first, each.span.end)
+        )
 
 
 @asynccontextmanager
@@ -113,7 +124,7 @@ async def test_what_was_in_flight_is_ambiguous(stack: ReferenceStack) -> None:
             await writer.flush(10)
             first += 1
 
-    assert list(range(first)) == sorted(each.span.first for each in told.outcomes)
+    assert list(range(first)) == told.numbers()
 
 
 async def test_closing_leaves_nothing_untold(stack: ReferenceStack) -> None:
