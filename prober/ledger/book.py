@@ -244,9 +244,9 @@ class Ledger:
         for cycle, sent in self._intake.cycles.items():
             if sent.first_ns > before_ns:
                 break
-            if sent.last_ns > lost_ns and sent.count:
-                if self._is_missing(consumer, cycle, before_ns):
-                    return sent.first_ns
+            begun = sent.count and sent.last_ns > lost_ns
+            if begun and self._is_missing(consumer, cycle, before_ns):
+                return sent.first_ns
         return None
 
     def _is_missing(self, consumer: str, cycle: int, before_ns: int) -> bool:

@@ -116,18 +116,14 @@ class Ring(Generic[S]):
         """Put envelopes in, over unread ones if need be."""
         if not items:
             return
+        items = list(items)
         self._tally.count_written(items)
-        put = self._diode.set
-        for item in items[:-1]:
-            put(item)
-        self._waiter.set(items[-1])  # which wakes the reader, once
+        self._diode.set_all(items)
+        self._waiter.wake()
 
     def take(self, limit: int) -> list[S]:
         """Take out the next `limit` envelopes, or as many as there are."""
-        items: list[S] = []
-        try_next = self._diode.try_next
-        while len(items) < limit and (item := try_next()) is not None:
-            items.append(item)
+        items = self._diode.take(limit)
         self._tally.count_read(items)
         return items
 

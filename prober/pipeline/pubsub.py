@@ -14,7 +14,7 @@ delivers once, with double weight.
 
 import random
 import zlib
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -26,6 +26,8 @@ _NAMED = ("counter", "gauge")
 
 Setter: TypeAlias = Callable[[Envelope], None]
 """Takes an envelope in without waiting: a diode's `set`."""
+SetAll: TypeAlias = Callable[[Sequence[Envelope]], None]
+"""Takes envelopes in without waiting, in their order: a ring's `set_all`."""
 
 _Path: TypeAlias = tuple[str, str, tuple[str, ...]]
 """Source (empty: any), kind, and sorted names (none: any)."""
@@ -36,6 +38,7 @@ class _Member:
     """One request at the nodes of its selectors."""
 
     setter: Setter
+    set_all: SetAll | None
     name: str
     """Its `deterministic_name`, empty for none."""
 
@@ -58,15 +61,22 @@ class PubSub:
         return len(self._members)
 
     def subscribe(
-        self, request: EgressBatchRequest, setter: Setter
+        self,
+        request: EgressBatchRequest,
+        setter: Setter,
+        set_all: SetAll | None = None,
     ) -> Callable[[], None]:
         """Subscribe to each of the request's selectors; the answer unsubscribes.
+
+        With `set_all` what is published together is handed over together.
 
         Selectors without a message are skipped, and a request without selectors is
         never sent anything: to refuse them, and to heed `legacy_selector`, is the
         reverse log proxy's task.
         """
-        member = _Member(setter=setter, name=request.deterministic_name)
+        member = _Member(
+            setter=setter, set_all=set_all, name=request.deterministic_name
+        )
         # Without a shard id a member is a shard of its own.
         places = [
             (_path(selector), request.shard_id or object())
@@ -105,6 +115,55 @@ class PubSub:
                 # A copy, since a setter may change who is subscribed.
                 for members in tuple(nodes[path].values()):
                     self._choose(members, envelope).setter(envelope)
+
+    def publish_all(self, envelopes: Iterable[Envelope]) -> None:
+        """Hand each envelope to every subscriber whose turn it is.
+
+        To each subscriber in the order of the envelopes, but to one after the other.
+        """
+        chosen: dict[_Member, list[Envelope]] = {}
+        sole: dict[tuple[str, str | None], list[list[Envelope]] | None] = {}
+        for envelope in envelopes:
+            like = envelope.source_id, envelope.WhichOneof("message")
+            lists = sole[like] if like in sole else self._sole(like, chosen, sole)
+            if lists is not None:
+                for each in lists:
+                    each.append(envelope)
+                continue
+            for path in _paths(envelope):
+                for members in self._nodes.get(path, {}).values():
+                    member = self._choose(members, envelope)
+                    chosen.setdefault(member, []).append(envelope)
+        for member, items in chosen.items():
+            if member.set_all is not None:
+                member.set_all(items)
+            else:
+                for item in items:
+                    member.setter(item)
+
+    def _sole(
+        self,
+        like: tuple[str, str | None],
+        chosen: dict[_Member, list[Envelope]],
+        sole: dict[tuple[str, str | None], list[list[Envelope]] | None],
+    ) -> list[list[Envelope]] | None:
+        """Return where all envelopes of a source and kind go; None if that is drawn.
+
+        Nothing is drawn where each shard has one member, and nothing asks for names.
+        """
+        source_id, kind = like
+        sole[like] = None
+        if kind not in _NAMED:
+            paths = [(each, kind or "", ()) for each in dict.fromkeys(("", source_id))]
+            shards = [
+                members
+                for path in paths
+                if kind
+                for members in self._nodes.get(path, {}).values()
+            ]
+            if all(len(members) == 1 for members in shards):
+                sole[like] = [chosen.setdefault(each, []) for (each,) in shards]
+        return sole[like]
 
     def _choose(self, members: tuple[_Member, ...], envelope: Envelope) -> _Member:
         if len(members) == 1:

@@ -137,15 +137,14 @@ class Router:
         self._ring.set_all(batch)
 
     async def _pump(self) -> None:
-        idle, publish = self._setting.profile.router_idle, self._pubsub.publish
+        idle, publish = self._setting.profile.router_idle, self._pubsub.publish_all
         while True:
             envelopes = self._ring.take(_TURN)
             if not envelopes and idle:
                 await self._setting.clock.sleep(idle)
             elif not envelopes:
                 envelopes = [await self._ring.next()]
-            for envelope in envelopes:
-                publish(envelope)
+            publish(envelopes)
             await asyncio.sleep(0)
 
     async def _serve(self, raw: bytes, context: wire.Context) -> None:
@@ -164,7 +163,7 @@ class Router:
             quiet=profile.router_flush,
             forced=True,
         )
-        unsubscribe = self._pubsub.subscribe(request, ring.set)
+        unsubscribe = self._pubsub.subscribe(request, ring.set, ring.set_all)
         try:
             await BatchPump(ring, write, rhythm, self._setting.clock).run()
         except* aio.InternalError:

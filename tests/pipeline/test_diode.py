@@ -111,6 +111,30 @@ def test_a_ring_does_what_the_oracle_does(
 
 
 @both_rings
+@given(
+    size=st.integers(1, 6),
+    turns=st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=20),
+)
+def test_many_at_once_are_as_one_by_one(
+    ring: Ring, size: int, turns: list[tuple[int, int]]
+) -> None:
+    """Put in and taken out in one go, items, misses and figures are the same."""
+    alerts: list[int] = []
+    diode, oracle = ring(size, alerts.append), Oracle(size)
+
+    for writes, reads in turns:
+        items = list(range(oracle.written, oracle.written + writes))
+        diode.set_all(items)
+        for item in items:
+            oracle.set(item)
+        expected = [oracle.try_next() for _ in range(reads)]
+
+        assert [each for each in expected if each is not None] == diode.take(reads)
+        assert oracle.statistics() == diode.statistics()
+    assert oracle.missed == sum(alerts)
+
+
+@both_rings
 @given(size=st.integers(1, 6), written=st.integers(0, 40), read=st.integers(0, 40))
 def test_every_item_has_one_fate(
     ring: Ring, size: int, written: int, read: int

@@ -436,6 +436,33 @@ def check_counts(members: dict[int, Request], thing: Thing, counts: list[int]) -
         assert alone <= share <= together
 
 
+@given(st.lists(st.lists(asked, max_size=4), max_size=5), st.lists(things, max_size=20))
+def test_together_is_as_one_after_the_other(
+    requests: list[list[Thing]], sent: list[Thing]
+) -> None:
+    """Published at once, each subscriber gets the same envelopes in the same order."""
+    single, together = Subscribers(), Subscribers()
+    for number, wanted in enumerate(requests):
+        for subscribers in (single, together):  # alone in its shard: nothing is drawn
+            subscribers.join(*map(selector_of, wanted), shard_id=f"{number}" * 2)
+    envelopes = [envelope_of(thing) for thing in sent]
+    single.counts(envelopes)
+    together.pubsub.publish_all(envelopes)
+
+    assert single.received == together.received
+
+
+@given(st.lists(things, min_size=1, max_size=20))
+def test_together_a_shard_still_shares(sent: list[Thing]) -> None:
+    """Of what is published at once, members of a shard share: nothing comes twice."""
+    subscribers = Subscribers()
+    for _ in range(2):
+        subscribers.join(*WHOLE_FIREHOSE, shard_id="shared")
+    subscribers.pubsub.publish_all([envelope_of(thing) for thing in sent])
+
+    assert len(sent) == sum(map(len, subscribers.received))
+
+
 @given(st.lists(joining | leaving | things, max_size=30))
 def test_everyone_gets_what_the_oracle_says(steps: list[Request | int | Thing]) -> None:
     """Whoever joins and leaves in between: copies and shares are those of the rules."""

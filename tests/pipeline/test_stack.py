@@ -195,7 +195,7 @@ async def test_a_component_that_fails_ends_the_stack(
     if where == "handler":
         monkeypatch.setattr(wire, "decode", fail)
     else:
-        monkeypatch.setattr(PubSub, "publish", fail)
+        monkeypatch.setattr(PubSub, "publish_all", fail)
     with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012 - it ends the block
         async with ReferenceStack(profile=ROOMY) as stack, agent_of(stack) as agent:
             await send_all(agent, logs(range(1)))
