@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, selec
 
 from prober.clock import NS
 from prober.history import HOUR_NS
-from prober.store.schema import cycles, hours, kept, live, runs
+from prober.store.schema import cycles, environments, hours, kept, live, runs
 from prober.store.writing import put_kept
 
 DAY_NS = 86_400 * NS
@@ -77,9 +77,15 @@ def steps(now_ns: int) -> tuple[Step, ...]:
 
 
 def _delete_some(connection: Connection, old: ColumnElement[bool]) -> int:
-    """Delete what is old within some hours of the oldest; return how many."""
-    oldest = connection.execute(select(func.min(cycles.c.final_ns)).where(old)).scalar()
-    if oldest is None:
-        return 0
-    some = and_(old, cycles.c.final_ns < oldest + _BATCH_NS)
-    return connection.execute(delete(cycles).where(some)).rowcount
+    """Delete what is old within some hours of an environment's oldest; return how many.
+
+    By environment, for that is how the index goes.
+    """
+    for name in connection.execute(select(environments.c.name)).scalars().all():
+        its = and_(cycles.c.environment == name, old)
+        asked = select(func.min(cycles.c.final_ns)).where(its)
+        oldest = connection.execute(asked).scalar()
+        if oldest is not None:
+            some = and_(its, cycles.c.final_ns < oldest + _BATCH_NS)
+            return connection.execute(delete(cycles).where(some)).rowcount
+    return 0
