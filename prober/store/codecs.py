@@ -15,7 +15,7 @@ from prober.errors import StoreError
 from prober.histogram import Frozen
 from prober.history import Annotation, CycleRecord, HourRecord, Live, RunRecord
 from prober.records import Counts, PlanFacts, PlatformIncrease, Span, State
-from prober.store.schema import COUNTS, STATES
+from prober.store.schema import COUNTS
 
 T = TypeVar("T")
 
@@ -231,13 +231,16 @@ def _cycle(row: Row[Any]) -> CycleRecord:
     )
 
 
+_IN_STATE = tuple((state, f"in_{state.value}") for state in State)
+
+
 def _hour(row: Row[Any]) -> HourRecord:
     get = row._mapping  # noqa: SLF001
     return HourRecord(
         environment=_word(get["environment"]),
         consumer=_word(get["consumer"]),
         start_ns=_whole(get["start_ns"]),
-        states={State(name): _whole(get[f"in_{name}"]) for name in STATES},
+        states={state: _whole(get[column]) for state, column in _IN_STATE},
         counts=_counts(get),
         unseen=_whole(get["unseen"]),
         unsure=_whole(get["unsure"]),
