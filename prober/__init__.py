@@ -9,6 +9,7 @@ A message's way through this package is the order of its parts:
     egress    readers: one file a way out
     ledger    every message of a cycle has exactly one fate per consumer
     slo       ratios, nines, intervals, budgets, verdicts
+    store     history, in a file or a database that several share
     report    the result as data, and one file a format
 
 `probe` runs one probe from end to end, and `cli` is the command line.
