@@ -57,6 +57,7 @@ _SPOOL_SECONDS = 5.0
     metavar="TIME",
     help="How long open cycles are waited for when it is to leave.  [default: 10s]",
 )
+@click.option("--once", is_flag=True, help="One cycle of each, then leave.")
 @click.option("--json-lines", is_flag=True, help="Tell in JSON, as off a terminal.")
 @click.pass_context
 def watch(
@@ -68,6 +69,7 @@ def watch(
     listen: str | None,
     store: str | None,
     grace: int | None,
+    once: bool,
     json_lines: bool,
 ) -> None:
     """Watch environments for months: a cycle a tick, history, page, metrics.
@@ -75,6 +77,9 @@ def watch(
     ENV are environments of prober.yaml; without any it is all of them, and without a
     prober.yaml the bundled reference stack. SIGTERM and Ctrl-C wait for open cycles
     and leave, a second Ctrl-C aborts; SIGHUP reads the configuration again.
+
+    Exit codes: 0 left when it was told to; 2 usage. With --once by the worst
+    environment: 0 met, or no objective; 1 violated; 3 inconclusive; 4 could not probe.
     """
     from prober.cli.watching import reloader, wanted
 
@@ -85,15 +90,14 @@ def watch(
         grace_ns=found.grace_ns if grace is None else grace,
         store=store or found.store,
     )
+    lines = sys.stdout.isatty() and not json_lines
+    if once:
+        ctx.exit(asyncio.run(_once(asked, lines=lines)))
     said = listen is not None or not found.demo
     with _listening(asked.listen, said=said) as listening:
         reload = reloader(config, envs, found)
-        asyncio.run(_watch(asked, listening, reload, lines=_lines(json_lines)))
+        asyncio.run(_watch(asked, listening, reload, lines=lines))
     ctx.exit(0)
-
-
-def _lines(json_lines: bool) -> bool:  # noqa: FBT001 - a flag of the command line
-    return sys.stdout.isatty() and not json_lines
 
 
 @contextlib.contextmanager
@@ -124,25 +128,61 @@ def _place(wanted: "Wanted") -> Iterator[str | None]:
         yield str(Path(folder, "history.sqlite"))
 
 
+def _teller(*, lines: bool) -> "Tell":
+    from prober.watch.notices import teller
+
+    colour = lines and "NO_COLOR" not in os.environ
+    return teller(sys.stdout, lines=lines, colour=colour)
+
+
+def _name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _rng() -> random.Random:
+    return random.Random(secrets.randbits(64))  # noqa: S311 - jitter, not a secret
+
+
+async def _once(wanted: "Wanted", *, lines: bool) -> int:
+    from prober.cli.interrupting import interruptible
+    from prober.store import Spool, open_store
+    from prober.watch.once import Once
+
+    tell = _teller(lines=lines)
+    with _place(wanted) as place:
+        spool = Spool(functools.partial(open_store, place), SystemClock().now_ns)
+        try:
+            async with interruptible() as stop:
+                once = Once(
+                    clock=SystemClock(),
+                    history=spool,
+                    tell=tell,
+                    rng=_rng(),
+                    daemon=_name(),
+                    stop=stop,
+                    stop_seconds=wanted.grace_ns / NS,
+                )
+                return await once.run(wanted.watched)
+        finally:
+            await _close(spool, tell)
+
+
 async def _watch(
     wanted: "Wanted", listening: socket.socket, reload: "Reload", *, lines: bool
 ) -> None:
     from prober.store import Spool, open_store
     from prober.watch.daemon import Daemon, Surroundings
     from prober.watch.metrics import Metrics
-    from prober.watch.notices import teller
     from prober.watch.serving import PageProcess, address_of
 
     clock = SystemClock()
-    colour = lines and "NO_COLOR" not in os.environ
-    tell = teller(sys.stdout, lines=lines, colour=colour)
-    rng = random.Random(secrets.randbits(64))  # noqa: S311 - jitter, not a secret
+    tell, rng = _teller(lines=lines), _rng()
     with _place(wanted) as place:
         spool = Spool(functools.partial(open_store, place), SystemClock().now_ns)
         metrics = Metrics()
         page = PageProcess(listening, store=place, clock=clock, rng=rng, tell=tell)
         around = Surroundings(
-            name=f"{socket.gethostname()}:{os.getpid()}",
+            name=_name(),
             clocks=SystemClock,
             history=spool,
             tell=tell,

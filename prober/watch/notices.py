@@ -16,7 +16,7 @@ Level = Literal["info", "warning", "error"]
 Said = Literal[
     "started",
     "stopped",
-    "watching",
+    "measured",
     "measuring",
     "not_measuring",
     "loss",
@@ -40,7 +40,7 @@ LEVELS: Mapping[Said, Level] = {
     # Whatever costs coverage or budget is a warning; what needs us, an error.
     "started": "info",
     "stopped": "info",
-    "watching": "info",
+    "measured": "info",
     "measuring": "info",
     "not_measuring": "warning",
     "loss": "warning",
