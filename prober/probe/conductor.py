@@ -297,7 +297,7 @@ class _Probe:
             consumer.renews(epoch) and self.ledger.proven(name, epoch)
         ):
             self._attach(name, consumer, sighted.at_ns, epoch)
-        consumer.lag = self.health.read(name, sighted.first_ns)
+        consumer.lagged(self.health.read(name, sighted.first_ns))
         for alarm, at_ns in sighted.alarms:
             self.health.blame(at_ns, self._job.alarms[alarm])
 

@@ -54,6 +54,8 @@ class Consumer:
     """The words of the last cut, until something arrives again."""
     lag: float = 0.0
     """Seconds between the last arrival and its booking."""
+    longest_lag: float = 0.0
+    """The longest since it was last asked for."""
 
     @property
     def primed(self) -> bool:
@@ -83,6 +85,11 @@ class Consumer:
     @property
     def _newest(self) -> int:
         return max(self.connections, default=0)
+
+    def lagged(self, seconds: float) -> None:
+        """Note how long an arrival waited to be booked."""
+        self.lag = seconds
+        self.longest_lag = max(self.longest_lag, seconds)
 
     def connect(self, epoch: int, next_primer: int) -> None:
         """Note that a connection is asked for, beside any that is open."""

@@ -89,6 +89,9 @@ class Attachment:
     cut: str
     """The peer's words where nothing is open."""
     lag_seconds: float
+    """How far behind its arrivals we were at most in the last second."""
+    waited_bytes: int
+    """The most that waited in our own queue in that time."""
     under_way: int
     due: int
     """Messages of open cycles that should have come by now."""

@@ -6,6 +6,7 @@ from prober.clock import Clock
 from prober.ledger import Deadlines, Ledger
 from prober.probe.consumer import Consumer
 from prober.probe.job import Attachment, OnLook
+from prober.probe.reading import Reading
 
 LOOK_SECONDS = 1.0
 
@@ -39,11 +40,14 @@ class Looking:
         consumer, presence = self._consumers[name], ledger.presence(name)
         overdue = ledger.overdue(name, now_ns)
         since_ns = ledger.overdue_since(name, now_ns - late_ns) if overdue else None
+        lag, consumer.longest_lag = consumer.longest_lag, 0.0
+        leg = consumer.leg
         return Attachment(
             primed=consumer.primed,
             blind=presence.is_blind,
             cut=consumer.cut,
-            lag_seconds=consumer.lag,
+            lag_seconds=lag,
+            waited_bytes=leg.waited_bytes() if isinstance(leg, Reading) else 0,
             under_way=ledger.under_way(name),
             due=due,
             overdue=overdue,

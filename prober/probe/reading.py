@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from prober.clock import NS, Clock
 from prober.egress import Reader
 from prober.probe.groups import Group, grouped
-from prober.records import Evidence, Fault, Kind
+from prober.records import Arrival, Evidence, Fault, Kind
 from prober.stamp import Scanner, Sightings
 
 GATHER_SECONDS = 0.02
@@ -88,6 +88,7 @@ class Reading:
         self._alarms = alarms
         self._unbooked_ns: int | None = None
         """What came from then on may not be booked; None if nothing waits for it."""
+        self._waited = 0
 
     @property
     def transport(self) -> str:
@@ -121,6 +122,7 @@ class Reading:
             self._unbooked_ns = None
             items = await self._reader.receive()
             taken_ns = self._clock.now_ns()
+            self._waited = max(self._waited, sum(map(_size, items)))
             for item in grouped(items):
                 if isinstance(item, Group):
                     for sighted in self._look(item):
@@ -133,6 +135,14 @@ class Reading:
             self._unbooked_ns = taken_ns
             took = (self._clock.now_ns() - began_ns) / NS
             await self._clock.sleep(GATHER_SECONDS - took)
+
+    def waited_bytes(self) -> int:
+        """Return the most that waited in the reader's queue since this was last asked.
+
+        The queue is emptied as a whole, so that is the most that was taken at once.
+        """
+        waited, self._waited = self._waited, 0
+        return waited
 
     def _look(self, group: Group) -> Iterator[Sighted]:
         """Look through arrivals: each by itself, if they tell who is attached when."""
@@ -159,3 +169,8 @@ class Reading:
                 for at_ns in group.having(text)
             ),
         )
+
+
+def _size(item: Arrival | Evidence) -> int:
+    """Return how many bytes came; evidence has none."""
+    return sum(map(len, item.batches)) if isinstance(item, Arrival) else 0

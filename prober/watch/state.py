@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from prober.clock import NS
 from prober.history import Live, LiveConsumer
 from prober.probe import Attachment
+from prober.watch.ourselves import Peak
 from prober.watch.watched import Watched
 
 OURS = (
@@ -31,6 +32,15 @@ class Measuring:
     ours: bool = True
     last_cycle_ns: int | None = None
     attached: Mapping[str, Attachment] = field(default_factory=dict)
+    _lag: Peak = field(default_factory=Peak)
+    _waited: Peak = field(default_factory=Peak)
+
+    def see(self, attached: Mapping[str, Attachment], at_ns: int) -> None:
+        """Take in how it stands with the consumers."""
+        self.attached = attached
+        for each in attached.values():
+            self._lag.see(at_ns, each.lag_seconds)
+            self._waited.see(at_ns, each.waited_bytes)
 
     def measure(self, at_ns: int) -> bool:
         """Note that it is measured; tell whether it was not before."""
@@ -74,7 +84,11 @@ class Measuring:
             retries=retries,
             ended=ended is not None,
             consumers=tuple(self._consumers(watched)),
-            health=self._health(health),
+            health={
+                **health,
+                "reader_lag_max_seconds": self._lag.value(at_ns),
+                "queue_high_water_bytes": self._waited.value(at_ns),
+            },
             own_rate=watched.sample.messages * NS / watched.every_ns
             if measuring
             else 0,
@@ -89,10 +103,6 @@ class Measuring:
             else _unknown(name, self.why_not)
             for name in dict.fromkeys([*watched.consumers, *self.attached])
         ]
-
-    def _health(self, health: Mapping[str, float]) -> dict[str, float]:
-        lags = [each.lag_seconds for each in self.attached.values()]
-        return {**health, "reader_lag_max_seconds": max(lags, default=0.0)}
 
 
 def laid_to_us(words: str) -> bool:

@@ -216,7 +216,8 @@ class Supervisor:
 
     def _look(self, attached: Mapping[str, Attachment]) -> None:
         """Take in how it stands with the consumers; tell of what is new."""
-        before, self.measuring.attached = self.measuring.attached, attached
+        before = self.measuring.attached
+        self.measuring.see(attached, self._clock.now_ns())
         for name, each in attached.items():
             if each.blind and not (name in before and before[name].blind):
                 self._tell("blind", f"{name} is blind: a new subscription gets all")

@@ -126,6 +126,7 @@ async def test_page_is_pushed_everything(town: Town) -> None:
         "gc_pause_max_seconds",
         "clock_step_max_seconds",
         "reader_lag_max_seconds",
+        "queue_high_water_bytes",
         "rss_bytes",
         "open_files",
         "cpu_ratio",

@@ -240,6 +240,8 @@ async def test_live_word(bench: Bench) -> None:
     assert (True, 3) == (consumer.connected, consumer.under_way)
     assert 1 <= consumer.due == consumer.overdue <= 2
     assert consumer.overdue_since_ns == bench.start_ns + 2 * PERIOD * NS
-    assert {"rss_bytes", "reader_lag_max_seconds"} == set(live.health)
+    assert {"rss_bytes", "reader_lag_max_seconds", "queue_high_water_bytes"} == set(
+        live.health
+    )
     assert 0.5 == pytest.approx(live.own_rate)
     assert supervisor.live({}).ended
