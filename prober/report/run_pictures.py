@@ -42,7 +42,7 @@ def course_charts(report: Report) -> tuple[Chart, ...]:
         drawn.append(charts.reliability(_reliability(report, worst, slices)))
         if worst.budget is not None and worst.valid.bad:
             drawn.append(charts.burndown(_burndown(worst.budget, slices)))
-    return (*drawn, charts.strip(_strip(report, slices)))
+    return (*drawn, charts.strip(_strip(report)))
 
 
 def where_charts(report: Report) -> tuple[Chart, ...]:
@@ -160,7 +160,7 @@ def _burndown(budget: Budget, slices: tuple[charts.Slice, ...]) -> charts.BurnDo
     )
 
 
-def _strip(report: Report, slices: tuple[charts.Slice, ...]) -> charts.Strip:
+def _strip(report: Report) -> charts.Strip:
     return charts.Strip(
         name="run-strip",
         rows=tuple(
@@ -168,8 +168,7 @@ def _strip(report: Report, slices: tuple[charts.Slice, ...]) -> charts.Strip:
             for each in report.consumers
         ),
         unit="cycle",
-        from_ns=slices[0].from_ns,
-        to_ns=slices[-1].to_ns,
+        times=None,
     )
 
 

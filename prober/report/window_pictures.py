@@ -160,8 +160,7 @@ def _strip(report: EnvironmentReport, anchor: str) -> charts.Strip:
             for each in report.consumers
         ),
         unit="hour",
-        from_ns=start_ns,
-        to_ns=report.until_ns,
+        times=(start_ns, report.until_ns),
     )
 
 

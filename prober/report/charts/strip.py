@@ -22,7 +22,7 @@ from prober.report.charts.frame import (
     legend,
     margin,
 )
-from prober.report.charts.scales import linear, time_ticks
+from prober.report.charts.scales import Tick, linear, ticks, time_ticks
 from prober.report.charts.svg import box, join, path, text
 from prober.report.facts import Table
 from prober.report.words import MARKS, STATES
@@ -59,14 +59,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strip:
-    """Rows over one time, each evenly divided by its states."""
+    """Rows that are evenly divided by their states."""
 
     name: str
     rows: tuple[Row, ...]
     unit: str
     """What a state stands for: `cycle`; `hour`, of which the worst cycle is told."""
-    from_ns: int
-    to_ns: int
+    times: tuple[int, int] | None
+    """Where states are of equal time, when that begins and ends. Cycles of a run are
+    numbered instead: no two of them need take equally long."""
 
 
 def strip(data: Strip) -> Chart:
@@ -110,8 +111,6 @@ def _draw(data: Strip, size: Size) -> tuple[float, Iterable[Markup]]:
     top = head + 12
     each = _ROW + _GAP + above
     frame = Frame(left=left, right=size.width, top=top, bottom=top + each * len(names))
-    across = linear((data.from_ns, data.to_ns), (frame.left, frame.right))
-    found = time_ticks(data.from_ns, data.to_ns, int(frame.width // 62))
     rows = []
     for place, row in enumerate(data.rows):
         y = frame.top + place * each + above
@@ -120,7 +119,19 @@ def _draw(data: Strip, size: Size) -> tuple[float, Iterable[Markup]]:
         elif above:
             rows.append(text((0, y - 5), fitted(row.name, size.width), "label"))
         rows.append(_row(row.states, frame, y))
-    return frame.bottom + 24, [keys, *rows, bottom_axis(frame, across, found)]
+    return frame.bottom + 24, [keys, *rows, _axis(data, frame)]
+
+
+def _axis(data: Strip, frame: Frame) -> Markup:
+    most = int(frame.width // 62)
+    if data.times is not None:
+        across = linear(data.times, (frame.left, frame.right))
+        return bottom_axis(frame, across, time_ticks(*data.times, most))
+    count = max((len(row.states) for row in data.rows), default=0)
+    across = linear((0.5, count + 0.5), (frame.left, frame.right))
+    found = dict.fromkeys([1.0, *ticks(1, count, most)])
+    numbered = [Tick(value=n, label=f"{n:,.0f}") for n in found if n == int(n)]
+    return bottom_axis(frame, across, numbered)
 
 
 def _key(state: State) -> Key:

@@ -101,8 +101,7 @@ def strip(*rows: str) -> Chart:
                 for place, states in enumerate(found)
             ),
             unit="cycle",
-            from_ns=START_NS,
-            to_ns=START_NS + HOUR_NS,
+            times=None,
         )
     )
 

@@ -122,6 +122,13 @@ def test_a_single_bad_cycle_is_seen(count: int, size: str) -> None:
     assert float(width[1]) >= 1.9
 
 
+def test_cycles_of_a_run_are_numbered() -> None:
+    """Cycles need not take equally long, so that their strip has no time."""
+    told = drawn.strip("." * 100)
+
+    assert {"1", "20", "100"} < {*words(told.wide)}
+
+
 def test_states_are_told_by_height_and_letter() -> None:
     """Without colour each state still has a shape of its own."""
     told = drawn.strip(".#?x-_")
