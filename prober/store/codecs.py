@@ -116,6 +116,15 @@ def _checked(decode: Callable[[bytes], _Packed], packed: bytes) -> _Packed:
     return found
 
 
+def storable(text: str) -> str:
+    """Return a text that either database takes: half characters and NUL as escapes.
+
+    Peers' words and arguments of a command line may hold anything.
+    """
+    whole = text.encode("utf-8", "backslashreplace").decode()
+    return whole.replace("\0", "\\x00")
+
+
 def document(value: object) -> str:
     """Return a record as JSON."""
     return msgspec.json.encode(value).decode()
@@ -158,7 +167,7 @@ def row_of_cycle(cycle: CycleRecord) -> dict[str, object]:
         "planned": cycle.planned,
         "state": state,
         "judged": state,
-        "reason": cycle.reason,
+        "reason": storable(cycle.reason),
         **{name: getattr(cycle.counts, name) for name in COUNTS},
         "latency": pack_latency(cycle.latency),
         "gaps": pack_gaps(cycle.gaps),

@@ -5,14 +5,19 @@ from dataclasses import replace
 from sqlalchemy import Connection, insert, select
 
 from prober.history import Annotation
-from prober.store.codecs import annotation_of
+from prober.store.codecs import annotation_of, storable
 from prober.store.schema import annotations
 
 MOST_TEXT = 2_000
 
 
 def add(connection: Connection, annotation: Annotation) -> Annotation:
-    """Add an annotation; return it with its number."""
+    """Add an annotation; return it as it was written, with its number."""
+    annotation = replace(
+        annotation,
+        text=storable(annotation.text),
+        author=storable(annotation.author),
+    )
     values = {
         name: getattr(annotation, name)
         for name in Annotation.__slots__

@@ -2,11 +2,12 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
 from prober.history import CycleRecord
+from prober.store.codecs import storable
 from prober.store.overflow import Overflow
 from prober.store.store import Store
 
@@ -52,7 +53,7 @@ class Queue:
 
     def add_cycles(self, cycles: Sequence[CycleRecord]) -> None:
         """Add cycles, packed; where there is no room, only that there were some."""
-        packed = _pack(cycles)
+        packed = _pack([replace(c, reason=storable(c.reason)) for c in cycles])
         final = [cycle for cycle in cycles if cycle.state is not None]
         if self.bytes + len(packed) <= self.limit_bytes:
             self.add(Item(size=len(packed), packed=packed, results=len(final)))

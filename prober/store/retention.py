@@ -39,7 +39,8 @@ def steps(now_ns: int) -> tuple[Step, ...]:
     cycles_ns = (now_ns - CYCLES_NS) // HOUR_NS * HOUR_NS
     lossy_ns = (now_ns - LOSSY_NS) // HOUR_NS * HOUR_NS
     hours_ns = (now_ns - HOURS_NS) // HOUR_NS * HOUR_NS
-    final, lost = cycles.c.final_ns, cycles.c.judged == "loss"
+    final = cycles.c.final_ns
+    lost = or_(cycles.c.state == "loss", cycles.c.judged == "loss")
 
     def mark(connection: Connection) -> int:
         if cycles_ns > cycles_from_ns(connection):

@@ -29,6 +29,17 @@ def test_a_cycle_comes_back_as_it_was_written(store: Store) -> None:
     assert [written] == store.cycles("production")
 
 
+def test_texts_that_a_database_refuses_are_escaped(store: Store) -> None:
+    """NUL and half characters of a peer's words, or of arguments, lose no result."""
+    written = cycle(0, State.INVALID, reason="it said \0\ud800, and \u202eleft")
+    store.put_cycles([written])
+    store.annotate(annotation(text="caf\udce9", author="\0@host"))
+
+    assert "it said \\x00\\ud800, and \u202eleft" == store.cycles()[0].reason
+    (note,) = store.annotations()
+    assert ("caf\\udce9", "\\x00@host") == (note.text, note.author)
+
+
 def test_a_cycle_is_open_until_it_is_final(store: Store) -> None:
     """What was written when it opened is there, and is filled in when it is final."""
     store.put_cycles([cycle(0, None)])

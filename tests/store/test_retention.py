@@ -81,6 +81,16 @@ def test_the_last_word_of_an_environment_stays(store: Store) -> None:
     assert ["host:2", "host:3"] == [each.daemon for each in store.live()]
 
 
+def test_an_excluded_loss_is_kept_as_long_as_any(store: Store) -> None:
+    """What was measured as a loss stays to be looked at, whatever was decided."""
+    _fill(store)
+    store.annotate(annotation("exclude"))
+    store.prune(START_NS + CYCLES_NS + 24 * HOUR_NS)
+
+    kept = store.cycles("production", mode="continuous", oldest_first=True)
+    assert (10, State.EXCLUDED) == (kept[0].index, kept[0].state)
+
+
 def test_pruning_again_does_nothing(store: Store) -> None:
     """It may be called at any time, also on an empty history."""
     assert 0 == store.prune(START_NS)

@@ -217,6 +217,16 @@ def test_a_write_that_can_never_succeed_keeps_nobody_waiting(tmp_path: Path) -> 
         assert [cycle()] == store.cycles()
 
 
+def test_strange_words_stop_nobody(tmp_path: Path) -> None:
+    """What cannot be encoded waits, and is written, with an escape in its place."""
+    with _spool(tmp_path / "history.sqlite") as spool:
+        spool.put_cycles([cycle(0, State.INVALID, reason="\ud800")])
+        assert spool.flush(LONG)
+        assert 0 == spool.waiting().refused
+    with open_store(tmp_path / "history.sqlite") as store:
+        assert "\\ud800" == store.cycles()[0].reason
+
+
 def test_leaving_tells_what_remains() -> None:
     """With history away, closing gives up at once and says how much was not written."""
 
