@@ -28,12 +28,14 @@ class SystemClock:
     two have come apart is told by `step_ns`.
     """
 
-    def __init__(self) -> None:
-        self._offset_ns = time.time_ns() - time.monotonic_ns()
+    def __init__(self, offset_ns: int | None = None) -> None:
+        fresh_ns = time.time_ns() - time.monotonic_ns()
+        self.offset_ns = fresh_ns if offset_ns is None else offset_ns
+        """What makes Unix time of the monotonic clock, which all processes share."""
 
     def now_ns(self) -> int:
         """Return Unix time in nanoseconds; it never runs backwards."""
-        return time.monotonic_ns() + self._offset_ns
+        return time.monotonic_ns() + self.offset_ns
 
     def step_ns(self) -> int:
         """Return by how much the wall clock was set since this clock was created."""

@@ -9,6 +9,8 @@ held to one who did not ask for it.
 
 import os
 from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
 
 from prober.errors import UsageError
 
@@ -20,8 +22,13 @@ def usable() -> tuple[int, ...]:
     return tuple(range(os.cpu_count() or 1))
 
 
+def others(cpu: int, free: Collection[int]) -> tuple[int, ...]:
+    """Return CPUs that are free but for one, or that one if there is no other."""
+    return tuple(each for each in free if each != cpu) or (cpu,)
+
+
 def hold(cpus: Collection[int]) -> None:
-    """Let this process use only these, and with it all that it starts from now on.
+    """Let this process use only these, and all that it starts from now on, too.
 
     Raises UsageError where that cannot be, or when there is no such CPU.
     """
@@ -29,9 +36,17 @@ def hold(cpus: Collection[int]) -> None:
     if not hasattr(os, "sched_setaffinity"):
         raise UsageError("this operating system pins no process: leave --pin out")
     try:
-        os.sched_setaffinity(0, cpus)
+        for thread in _threads():
+            with suppress(ProcessLookupError):  # it ended meanwhile
+                os.sched_setaffinity(thread, cpus)
     except (OSError, OverflowError, ValueError) as error:
         asked = ", ".join(map(str, cpus))
         raise UsageError(
             f"there is no CPU {asked} for us here: choose from {known}"
         ) from error
+
+
+def _threads() -> list[int]:
+    """Return this process's threads, which are held one by one; 0 for the own one."""
+    tasks = Path("/proc/self/task")
+    return [int(each.name) for each in tasks.iterdir()] if tasks.exists() else [0]

@@ -111,7 +111,7 @@ async def _measure(
                 directory=Path(directory),
                 seconds=seconds,
                 clock=clock,
-                null_cpus=() if pin is None else _others(pin, free),
+                null_cpus=() if pin is None else cpus.others(pin, free),
                 stop=stop,
             )
             with benched.watching(cases, console) as told:
@@ -127,11 +127,6 @@ async def _measure(
         partial=interrupted,
         results=tuple(made),
     )
-
-
-def _others(pin: int, free: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the CPUs beside one, or that one if there is no other."""
-    return tuple(each for each in free if each != pin) or (pin,)
 
 
 def _remember(made: "Bench", console: "Console") -> None:

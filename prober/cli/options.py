@@ -50,6 +50,9 @@ class Options:
     agent_server_name: str
     rlp_server_name: str
     stack_process: bool
+    writers: int | None
+    readers: int | None
+    pin: int | None
     yes: bool
     store: str | None
     accompany: bool
@@ -295,6 +298,27 @@ _OPTIONS: tuple[Callable[[_Command], _Command], ...] = (
         is_flag=True,
         panel="The bundled stack",
         help="Run it in a process of its own.",
+    ),
+    click.option(
+        "--writers",
+        type=values.Count(1),
+        metavar="N",
+        panel="At high rates",
+        help="Write from N processes for each way in.  [default: from this one]",
+    ),
+    click.option(
+        "--readers",
+        type=values.Count(1),
+        metavar="N",
+        panel="At high rates",
+        help="Read in N processes for each consumer.  [default: in this one]",
+    ),
+    click.option(
+        "--pin",
+        type=values.Count(0),
+        metavar="CPU",
+        panel="At high rates",
+        help="Hold this process to a CPU, its legs to the others.  [default: none]",
     ),
 )
 

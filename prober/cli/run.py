@@ -192,6 +192,7 @@ async def _probe(
 
     from prober.cli import trusted
     from prober.cli.display import watching
+    from prober.cli.legs import Processes, pin
     from prober.probe import Controls, probe
 
     clock = SystemClock()
@@ -206,6 +207,7 @@ async def _probe(
         target.ends(options, clock, job.plan) as ends,
         companion.beside(stop, enough),
     ):
+        free = pin(options.pin)
         if target.reference is None:
             announced = _announcement(job.plan, ends, open_end=bool(options.command))
             console.print(announced, style="dim", highlight=False)
@@ -218,12 +220,16 @@ async def _probe(
                 platform=ends.platform(clock, job),
                 agents=ends.agent_metrics(),
             )
+            job = replace(job, alarms=ends.alarms)
             result = await probe(
-                replace(job, alarms=ends.alarms),
+                job,
                 ends.writers(clock),
                 ends.readers(clock, job),
                 clock,
                 controls,
+                legs=Processes(ends, clock, job, free).legs(
+                    writers=options.writers, readers=options.readers
+                ),
             )
         warnings = (
             *result.warnings,

@@ -104,6 +104,8 @@ class Ends:
     ways_in: Sequence[WayIn | AppOutput]
     ways_out: Mapping[str, OpenWayOut]
     """The consumers, by name."""
+    proxies: Mapping[str, tuple[str, Tls]] = field(default_factory=dict)
+    """Where those of them read that read from a reverse log proxy."""
     drops: Drops
     """What the bundled stack's buffers dropped of the probe's messages so far."""
     counters: Counters | None = None
@@ -176,7 +178,7 @@ def _rlp(address: str, tls: Tls) -> MakeReader:
             tls,
             clock,
             source_id=None if job.whole_firehose else job.plan.source_id,
-            kinds=_kinds(job),
+            kinds=kinds_read(job),
             shard_id=shard_id,
         )
 
@@ -238,7 +240,8 @@ def _counters(environment: Environment, *, whole_firehose: bool) -> Counters | N
     return None
 
 
-def _kinds(job: Job) -> tuple[Kind, ...]:
+def kinds_read(job: Job) -> tuple[Kind, ...]:
+    """Return the kinds of envelope that a job's readers ask for."""
     return tuple(Kind) if job.whole_firehose else _own_kinds(job.plan)
 
 
@@ -276,6 +279,7 @@ def _ends_of(stack: ReferenceStack | ChildStack, drops: Drops) -> Ends:
     return Ends(
         ways_in=[agent],
         ways_out={"rlp": _grouped(_rlp(*proxy))},
+        proxies={"rlp": proxy},
         drops=drops,
         counters=_rlp_counters(*proxy),
     )
@@ -303,6 +307,7 @@ def elsewhere(
     return Ends(
         ways_in=[way_in],
         ways_out={"rlp": _grouped(_rlp(*proxy))},
+        proxies={"rlp": proxy},
         drops=_no_drops,
         counters=_rlp_counters(*proxy),
     )
@@ -332,6 +337,11 @@ def configured(
     return Ends(
         ways_in=ways_in,
         ways_out=ways_out,
+        proxies={
+            name: (each.rlp.address, each.rlp.tls)
+            for name, each in environment.consumers.items()
+            if each.rlp is not None
+        },
         drops=_no_drops,
         counters=_counters(environment, whole_firehose=whole_firehose),
         alarms={} if environment.ingress.stdout is None else stdout.RATE_LIMITED,
@@ -368,7 +378,7 @@ def _gateway(gateway: Gateway, renew_after: float | None = RENEW_SECONDS) -> Mak
             token_source(gateway, clock),
             clock,
             source_id=None if job.whole_firehose else job.plan.source_id,
-            kinds=_kinds(job),
+            kinds=kinds_read(job),
             shard_id=shard_id,
             renew_after=renew_after,
         )

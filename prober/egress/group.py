@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from prober.clock import NS, Clock
 from prober.egress import Reader
@@ -16,6 +16,29 @@ from prober.records import Arrival, Evidence, Kind, Sign
 LINGER_SECONDS = 1.0
 """How long a group that has a successor is read on, at most, when its first member is
 ended: until the last of them is, as each has what came over it before."""
+
+Item = TypeVar("Item", bound=Any)
+"""A record with the number of a connection."""
+
+
+class OneConnection:
+    """Numbers the connection that several make together, as if it were one.
+
+    It is a new one when a member that was cut is back: the members' own numbers would
+    look like connections that overlap.
+    """
+
+    def __init__(self) -> None:
+        self._epoch, self._broken = 1, False
+
+    def of(self, item: Item) -> Item:
+        """Return what a member handed over, as of the one connection."""
+        if isinstance(item, Evidence) and item.sign is Sign.CUT:
+            self._broken = True
+        elif isinstance(item, Evidence) and item.sign is Sign.CONNECTED:
+            self._epoch += self._broken
+            self._broken = False
+        return replace(item, epoch=self._epoch)
 
 
 class ReaderGroup:
@@ -29,8 +52,7 @@ class ReaderGroup:
         self._members = members
         self._pending: dict[asyncio.Task[Sequence[Arrival | Evidence]], Reader] = {}
         self._open = AsyncExitStack()
-        self._epoch = 1
-        self._broken = False
+        self._connection = OneConnection()
 
     @property
     def transport(self) -> str:
@@ -66,19 +88,9 @@ class ReaderGroup:
         for task in done:
             del self._pending[task]
             items.extend(task.result())
-        return [self._as_one(item) for item in sorted(items, key=lambda i: i.at_ns)]
-
-    def _as_one(self, item: Arrival | Evidence) -> Arrival | Evidence:
-        """Number the group's connection: a new one, when a member that was cut is back.
-
-        The members' own numbers would look like connections that overlap.
-        """
-        if isinstance(item, Evidence) and item.sign is Sign.CUT:
-            self._broken = True
-        elif isinstance(item, Evidence) and item.sign is Sign.CONNECTED:
-            self._epoch += self._broken
-            self._broken = False
-        return replace(item, epoch=self._epoch)
+        return [
+            self._connection.of(item) for item in sorted(items, key=lambda i: i.at_ns)
+        ]
 
     @property
     def in_base64(self) -> bool:

@@ -113,7 +113,7 @@ class _Probe:
         """Return a leg in this process for each writer."""
 
         def opener(way_in: OpenWriter) -> OpenWriting:
-            return lambda book: Writing(way_in, self._encoder, self._clock, book)
+            return lambda book, _: Writing(way_in, self._encoder, self._clock, book)
 
         return [opener(each) for each in ways_in]
 
@@ -385,7 +385,9 @@ class _Probe:
             ended_at_ns=now_ns,
             partial=self._stop.is_set(),
             rate_achieved=achieved,
-            written_to=tuple(e.written_to for e in writer.results() if not e.trouble),
+            written_to=tuple(
+                dict.fromkeys(e.written_to for e in writer.results() if not e.trouble)
+            ),
             writers=writer.results(),
             consumers=tuple(self.ledger.results(transports, now_ns, self._planned())),
             warnings=(
@@ -456,7 +458,7 @@ async def probe(
     watch = PlatformWatch(controls.platform, clock, run.cut_off)
     agents = AgentsWatch(controls.agents, clock)
     writing = legs.writing or run.writing(ways_in)
-    writers = Writers(writing, run.ledger.hand_over, run.paths)
+    writers = Writers(writing, run.ledger.hand_over, run.ledger.fault, run.paths)
     with _single_error(run):
         async with contextlib.AsyncExitStack() as connections:
             await connections.enter_async_context(writers)

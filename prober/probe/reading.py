@@ -62,7 +62,7 @@ class ReadingLeg(Protocol):
     def sightings(self) -> AsyncIterator[Sighted | Evidence | Fault]:
         """Yield what comes, for as long as somebody asks; what he had, he has booked.
 
-        A fault is the leg's own: it void what its consumer saw in that time.
+        A fault is the leg's own: void is what its consumer saw in that time.
         """
         ...
 

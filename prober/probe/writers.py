@@ -10,7 +10,7 @@ from typing import Self
 from prober.errors import CouldNotProbe
 from prober.ingress import Report
 from prober.probe.paths import Paths
-from prober.probe.writing import OpenWriting, WritingLeg
+from prober.probe.writing import Blame, OpenWriting, WritingLeg
 from prober.records import Span, WriterResult
 
 
@@ -30,9 +30,13 @@ class Writers:
     """
 
     def __init__(
-        self, openers: Sequence[OpenWriting], book: Report, paths: Paths | None = None
+        self,
+        openers: Sequence[OpenWriting],
+        book: Report,
+        blame: Blame,
+        paths: Paths | None = None,
     ) -> None:
-        self._ways = [_Way(opener(book)) for opener in openers]
+        self._ways = [_Way(opener(book, blame)) for opener in openers]
         self._paths = paths or Paths()
         self._open = AsyncExitStack()
 

@@ -12,7 +12,7 @@ from prober.clock import Clock
 from prober.histogram import Histogram
 from prober.ingress import Report, Writer
 from prober.ingress.envelopes import Encoder
-from prober.records import Handover, Outcome, Reached, Span, WriterResult
+from prober.records import Fault, Handover, Outcome, Reached, Span, WriterResult
 
 OpenWriter = Callable[[Report], Writer]
 """Makes a writer that reports on its spans to the function given."""
@@ -48,8 +48,9 @@ class WritingLeg(Protocol):
         ...
 
 
-OpenWriting = Callable[[Report], WritingLeg]
-"""Makes a leg that reports on its spans to the function given."""
+Blame = Callable[[Fault], None]
+OpenWriting = Callable[[Report, Blame], WritingLeg]
+"""Makes a leg that reports on its spans to one function, its own faults to another."""
 
 
 @dataclass(slots=True)
