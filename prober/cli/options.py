@@ -53,6 +53,8 @@ class Options:
     writers: int | None
     readers: int | None
     pin: int | None
+    find_limit: bool
+    step: int
     yes: bool
     store: str | None
     accompany: bool
@@ -300,6 +302,21 @@ _OPTIONS: tuple[Callable[[_Command], _Command], ...] = (
         help="Run it in a process of its own.",
     ),
     click.option(
+        "--find-limit",
+        is_flag=True,
+        panel="At high rates",
+        help="Step the rate up from --rate until something is lost, and say where.",
+    ),
+    click.option(
+        "--step",
+        type=values.Duration(),
+        metavar="TIME",
+        default="5s",
+        show_default=True,
+        panel="At high rates",
+        help="How long --find-limit keeps each rate.",
+    ),
+    click.option(
         "--writers",
         type=values.Count(1),
         metavar="N",
@@ -343,6 +360,22 @@ def check(options: Options, given: AbstractSet[str]) -> None:
         raise UsageError("--agent, --rlp and --tls-dir go together: give all three")
     _check_decision(options, given)
     _check_command(options, given)
+    if options.find_limit:
+        _check_search(options, given)
+    elif "step" in given:
+        raise UsageError("--step belongs to --find-limit: add that")
+
+
+def _check_search(options: Options, given: AbstractSet[str]) -> None:
+    """Refuse what does not go with looking for a limit."""
+    own = ("messages", "cycles", "until_decided", "prove", "slo", "baseline", "nagios")
+    if clash := [name for name in own if name in given]:
+        option = f"--{clash[0].replace('_', '-')}"
+        raise UsageError(f"--find-limit tries rates of its own: leave {option} out")
+    if options.accompany:
+        raise UsageError("--find-limit and --while do not go together: choose one")
+    if options.rate is None:
+        raise UsageError("--find-limit starts at a rate: --rate N/s, and not max")
 
 
 def _check_command(options: Options, given: AbstractSet[str]) -> None:

@@ -88,6 +88,10 @@ def resolve(
     settled = replace(options, **filled)
     if settled.command:
         settled = _accompanying(settled, target)
+    if settled.find_limit and settled.rate is not None:
+        # Bounded as a whole by the search; here it is asked for its first step.
+        messages = max(1, int(settled.rate * settled.step / NS))
+        settled = replace(settled, messages=messages, cycles=None)
     _check(settled, target)
     return settled, target
 

@@ -1,7 +1,6 @@
 """`prober run`: one probe, one screen, one exit code."""
 
 import asyncio
-import secrets
 from dataclasses import replace
 from itertools import starmap
 from typing import TYPE_CHECKING, Any
@@ -9,16 +8,13 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 from click.core import ParameterSource
 
-from prober.cli import values
 from prober.cli.deciding import EarlyDecision, LossGuard, followers
 from prober.cli.interrupting import interruptible
 from prober.cli.options import Options, check, run_options
 from prober.clock import SystemClock
 from prober.errors import CouldNotProbe
-from prober.ledger import Deadlines
 from prober.plan import Plan
 from prober.records import RunResult
-from prober.stamp import RUN_ALPHABET, RUN_WIDTH
 
 if TYPE_CHECKING:  # what imports gRPC is imported by who runs
     from prober.cli.companion import Companion
@@ -73,7 +69,14 @@ def run(
     said = {name for name in given if _was_said(ctx, name)}
     options = Options(**given, command=ctx.meta.get(_COMMAND, ()))
     check(options, said)
-    ctx.exit(_run(*resolve(options, env, config, said)))
+    options, target = resolve(options, env, config, said)
+    ctx.exit((_search if options.find_limit else _run)(options, target))
+
+
+def _search(options: Options, target: "Target") -> int:
+    from prober.cli import find_limit
+
+    return find_limit.run(options, target)
 
 
 def _was_said(ctx: click.RichContext, name: str) -> bool:
@@ -85,12 +88,13 @@ def _run(options: Options, target: "Target") -> int:
     from prober import report, slo
     from prober.cli import baseline, output
     from prober.cli.companion import Companion
+    from prober.cli.jobs import job_of
     from prober.cli.remembering import remember
     from prober.probe import unprobed
 
     output.check_writable(options.json)
     before = None if options.baseline is None else baseline.read(options.baseline)
-    job = _job(options, target)
+    job = job_of(options, target)
     decision = _decision(options, job.plan)
     companion = Companion(options.command, SystemClock())
     failure = None
@@ -139,38 +143,6 @@ def _with_code(
     told = type(error)(f"{error}{companion.not_started}")
     told.exit_code = code
     return told
-
-
-def _job(options: Options, target: "Target") -> "Job":
-    """Return what is to be done; raises UsageError for a plan that cannot be."""
-    from prober.probe import Job
-
-    messages, cycles = options.messages, options.cycles
-    if options.until_decided:
-        messages = options.max_messages
-        # What is bet on is a block of at least a worst burst: no need for less.
-        cycles = max(1, messages // max(options.worst_burst, _LEAST_CYCLE))
-    plan = Plan(
-        messages=messages,
-        cycles=cycles or min(_CYCLES, messages),
-        rate=options.rate,
-        sizes=options.size,
-        kinds=values.kinds(options.kind),
-        source_id=options.source_id,
-        seed=secrets.randbits(32) if options.seed is None else options.seed,
-        control=options.control,
-    )
-    return Job(
-        run_id="".join(secrets.choice(RUN_ALPHABET) for _ in range(RUN_WIDTH)),
-        environment=target.name,
-        plan=plan,
-        deadlines=Deadlines(
-            late_after_ns=options.late_after,
-            lost_after_ns=options.lost_after or options.late_after,
-        ),
-        whole_firehose=options.whole_firehose,
-        max_send_ns=options.max_duration,
-    )
 
 
 def _decision(options: Options, plan: Plan) -> EarlyDecision | None:
