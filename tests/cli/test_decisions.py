@@ -160,7 +160,7 @@ def test_own_fault_never_looks_like_a_verdict() -> None:
         "import sys; from unittest import mock\n"
         "from prober.__main__ import main\n"
         "sys.argv = ['prober', 'run']\n"
-        "with mock.patch('prober.cli.run._job', side_effect=KeyError('oops')):\n"
+        "with mock.patch('prober.cli.jobs.job_of', side_effect=KeyError('oops')):\n"
         "    main()"
     )
     done = subprocess.run(
