@@ -1,0 +1,33 @@
+import random
+
+from prober.watch.backoff import FIRST_SECONDS, MOST_SECONDS, Backoff
+
+
+def test_bound_doubles_and_stays() -> None:
+    """Waits lie between nothing and a bound that doubles up to a minute."""
+    backoff = Backoff(random.Random(3))  # noqa: S311 - jitter
+    waits = [backoff.fail() for _ in range(2_000)]
+
+    for number, wait in enumerate(waits):
+        bound = min(MOST_SECONDS, FIRST_SECONDS * 2 ** min(number, 10))
+        assert 0 <= wait <= bound
+    assert 2_000 == backoff.failures
+    assert 28 < sum(waits) / len(waits) < 32  # half of the bound
+
+
+def test_success_begins_anew() -> None:
+    """After something was measured the next failure is tried again at once."""
+    backoff = Backoff(random.Random(3))  # noqa: S311 - jitter
+    for _ in range(10):
+        backoff.fail()
+    backoff.succeed()
+
+    assert 0 == backoff.failures
+    assert backoff.fail() <= FIRST_SECONDS
+
+
+def test_same_seed_same_waits() -> None:
+    """Lots are drawn from what is passed in."""
+    one, other = (Backoff(random.Random(9)) for _ in range(2))  # noqa: S311 - jitter
+
+    assert [one.fail() for _ in range(5)] == [other.fail() for _ in range(5)]
