@@ -19,6 +19,7 @@ COMMANDS = (
     "history",
     "annotate",
     "plan",
+    "rules",
     "reference",
     "bench",
     "init",
