@@ -170,16 +170,25 @@ async def _once(wanted: "Wanted", *, lines: bool) -> int:
 async def _watch(
     wanted: "Wanted", listening: socket.socket, reload: "Reload", *, lines: bool
 ) -> None:
+    from prober.cli.alerting import receivers
     from prober.store import Spool, open_store
+    from prober.watch.alarms import Alarms
     from prober.watch.daemon import Daemon, Surroundings
-    from prober.watch.metrics import Metrics
     from prober.watch.serving import PageProcess, address_of
 
     clock = SystemClock()
     tell, rng = _teller(lines=lines), _rng()
     with _place(wanted) as place:
         spool = Spool(functools.partial(open_store, place), SystemClock().now_ns)
-        metrics = Metrics()
+        address = address_of(listening)
+        alarms = Alarms(
+            f"{socket.gethostname()}/{address}",
+            receivers(wanted.alerts, f"http://{address}/"),
+            history=spool,
+            clock=clock,
+            tell=tell,
+            certificates=wanted.certificates,
+        )
         page = PageProcess(listening, store=place, clock=clock, rng=rng, tell=tell)
         around = Surroundings(
             name=_name(),
@@ -189,15 +198,15 @@ async def _watch(
             rng=rng,
             stop_seconds=wanted.grace_ns / NS,
             reload=reload,
-            followers=(metrics,),
-            metrics=metrics.text,
+            followers=(alarms,),
+            metrics=alarms.metrics.text,
             page=page,
         )
         daemon = Daemon(around)
         try:
-            async with page.running():
+            async with page.running(), alarms.running():
                 with _signals(daemon):
-                    _greet(tell, wanted, address_of(listening))
+                    _greet(tell, wanted, address)
                     await daemon.run(wanted.watched)
         finally:
             await _close(spool, tell)

@@ -2,17 +2,19 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from prober import config
 from prober.cli import targets
+from prober.cli.alerting import certificates
 from prober.cli.resolving import source_id
 from prober.clock import Clock
 from prober.config import Environment
 from prober.config.models import BUNDLED
 from prober.errors import UsageError
 from prober.plan import Plan
+from prober.watch.alerts.facts import Expiry
 from prober.watch.watched import Watched
 
 REFERENCE = "reference"
@@ -28,6 +30,9 @@ class Wanted:
     grace_ns: int
     store: str | None
     """Where history is kept; None for where it is by default."""
+    alerts: config.Alerts = field(default_factory=config.Alerts)
+    certificates: Callable[[], Sequence[Expiry]] | None = None
+    """Tells when the certificates of all environments end, as their files say now."""
     demo: bool = False
     """It is the bundled stack, without a configuration."""
 
@@ -47,6 +52,8 @@ def wanted(path: str | None, names: Sequence[str]) -> Wanted:
         listen=loaded.watch.listen,
         grace_ns=loaded.watch.grace,
         store=loaded.store,
+        alerts=loaded.alerts,
+        certificates=certificates({name: loaded.environment(name) for name in chosen}),
     )
 
 
@@ -61,6 +68,7 @@ def reloader(
             ("watch.listen", first.listen, found.listen),
             ("watch.grace", first.grace_ns, found.grace_ns),
             ("store", first.store, found.store),
+            ("alerts", first.alerts, found.alerts),
         )
         changed = [name for name, before, now in fixed if before != now]
         if changed:

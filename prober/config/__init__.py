@@ -19,10 +19,19 @@ import yaml
 
 from prober.config import checking, reading, tree, variables
 from prober.config.mistakes import Mistakes
-from prober.config.models import Environment, File, Watch
+from prober.config.models import Alerts, Environment, File, Watch
 from prober.errors import UsageError
 
-__all__ = ["FILE_NAME", "Config", "Environment", "Watch", "find", "load", "sample"]
+__all__ = [
+    "FILE_NAME",
+    "Alerts",
+    "Config",
+    "Environment",
+    "Watch",
+    "find",
+    "load",
+    "sample",
+]
 
 FILE_NAME = "prober.yaml"
 
@@ -36,6 +45,7 @@ class Config:
     effective: Mapping[str, Any]
     """The same as plain data, as the file could say it; secrets by their references."""
     watch: Watch = field(default_factory=Watch)
+    alerts: Alerts = field(default_factory=Alerts)
     """How the daemon serves, and leaves."""
     store: str | None = field(default=None, repr=False)
     """Where history is kept, if the file says so: a path, or a URL with a password."""
@@ -100,6 +110,7 @@ def load(
         environments=checked.environments,
         effective=_effective(root, checked, folder),
         watch=checked.watch,
+        alerts=checked.alerts,
         store=None if checked.store is None else str(checked.store),
     )
 

@@ -439,6 +439,47 @@ class Watch(Section):
     )
 
 
+class AlertReceiver(Https):
+    """A server that alerts are posted to."""
+
+    choices = (
+        Choice(names=("password", "password_file"), when="username"),
+        Choice(names=("password", "password_file"), least=0, most=0, unless="username"),
+    )
+
+    url: scalars.WebUrl = Field(description="where it is, as http://127.0.0.1:9093")
+    username: scalars.Text | None = Field(
+        default=None, description="the user of its basic authentication"
+    )
+    password: scalars.Secret | None = Field(
+        default=None,
+        description="the user's password, ${NAME} of an environment variable",
+    )
+    password_file: scalars.File | None = Field(
+        default=None, description="the file that holds the user's password"
+    )
+
+    def read_password(self) -> str:
+        """Return the user's password as it is now."""
+        return _read(self.password, self.password_file)
+
+
+class Alerts(Section):
+    """Who is told when the error budget burns, or nothing is measured."""
+
+    alertmanager: AlertReceiver | None = Field(
+        default=None, description="an Alertmanager, told every minute"
+    )
+    webhook: AlertReceiver | None = Field(
+        default=None,
+        description="a receiver of Alertmanager's webhooks, at its whole URL, told of "
+        "changes",
+    )
+    labels: Mapping[scalars.LabelName, scalars.Text] = Field(
+        default_factory=dict, description="labels that every alert gets besides"
+    )
+
+
 class File(Section):
     """The whole of prober.yaml."""
 
@@ -452,6 +493,7 @@ class File(Section):
     watch: Watch = Field(
         default_factory=Watch, description="how the daemon serves, and leaves"
     )
+    alerts: Alerts = Field(default_factory=Alerts, description="who is told of alerts")
     store: scalars.Store | None = Field(
         default=None,
         repr=False,

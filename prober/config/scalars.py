@@ -287,6 +287,22 @@ HttpsUrl = Annotated[
         schema=_TEXT,
     ),
 ]
+WebUrl = Annotated[
+    str,
+    Scalar(
+        read=_url("http", "https"),
+        expected="http:// or https://HOST[:PORT][/PATH], and no user in it",
+        schema=_TEXT,
+    ),
+]
+LabelName = Annotated[
+    str,
+    Scalar(
+        read=_matching("[a-zA-Z_][a-zA-Z0-9_]{0,62}"),
+        expected="a label's name: letters, digits and _",
+        schema=_TEXT,
+    ),
+]
 WssUrl = Annotated[
     str,
     Scalar(

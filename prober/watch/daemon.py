@@ -16,7 +16,6 @@ from prober.errors import ProberError
 from prober.history import Live
 from prober.report.now import Silence, silent
 from prober.report.words import many
-from prober.slo import parse_target
 from prober.store import Store
 from prober.units import write_duration
 from prober.watch.notices import Notice, Said, Tell
@@ -138,9 +137,8 @@ class Daemon:
             stop_seconds=around.stop_seconds,
             followers=around.followers,
         )
-        target = None if watched.target is None else parse_target(watched.target)
         for follower in around.followers:
-            follower.expect(watched.name, watched.consumers, target)
+            follower.expect(watched)
         task = self._tasks.create_task(supervisor.run(), name=watched.name)
         self._kept[watched.name] = _Kept(supervisor, task)
 
@@ -214,6 +212,9 @@ class Daemon:
                 self._ask_of_others()
                 self._prune()
             self._watch_store()
+            waiting = self._around.history.waiting()
+            for follower in self._around.followers:
+                follower.round(self._clock.now_ns(), waiting, self._silent())
             if self._around.page is not None:
                 self._around.page.push(self.snapshot(lives))
             turn += 1

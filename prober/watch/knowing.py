@@ -10,6 +10,7 @@ from prober.history import Live
 from prober.report.now import Known
 from prober.report.now.case import RECENT_NS
 from prober.store import Store
+from prober.watch.alerts.keeper import KEPT, State, severities
 
 WINDOW_NS = 30 * 86_400 * 1_000_000_000
 """Of an environment that has no objective."""
@@ -30,10 +31,12 @@ def known(
     words = list((told | fresher).values())
     watched = [each.name for each in store.environments() if each.first_ns is not None]
     every = dict.fromkeys([*watched, *(each.environment for each in words)])
+    states = store.kept(KEPT, State).values()
     return [
         replace(
             _of_one(store, name, now_ns),
             lives=[each for each in words if each.environment == name],
+            firing=severities(states, name) if states else None,
         )
         for name in (names or sorted(every))
     ]

@@ -29,8 +29,12 @@ from prometheus_client.samples import Exemplar
 from prober import __version__
 from prober.clock import NS
 from prober.history import CycleRecord, Live, LiveConsumer
+from prober.report.now import Silence
+from prober.slo import parse_target
+from prober.store import Waiting
 from prober.watch.counters import BESIDE, FATES, POWERS, Series
 from prober.watch.standing import Standing
+from prober.watch.watched import Watched
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 SLO = "delivery"
@@ -42,15 +46,12 @@ _Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Upkeep:
+class _Upkeep:
     """How the daemon itself stands, beside its environments."""
 
     at_ns: int
-    store_up: bool
-    waiting: int
-    """Results that wait in memory for the store."""
-    dropped: int
-    """Results that found no room there, since the start."""
+    waiting: Waiting
+    silent: int
 
 
 class Metrics(Collector):
@@ -59,25 +60,23 @@ class Metrics(Collector):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._series: dict[_Key, Series] = {}
-        self._targets: dict[str, Decimal] = {}
+        self._targets = dict[str, Decimal]()
         self._lives: dict[str, Live] = {}
         self._standings: dict[str, Standing] = {}
         self._burns: dict[str, Mapping[str, float | None]] = {}
-        self._upkeep: Upkeep | None = None
+        self._upkeep: _Upkeep | None = None
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
-    def expect(
-        self, environment: str, consumers: Iterable[str], target: Decimal | None
-    ) -> None:
+    def expect(self, watched: Watched) -> None:
         """Make every series of an environment be there, at 0 where it is new."""
         with self._lock:
-            for consumer in consumers:
-                self._series.setdefault((environment, consumer), Series())
-            if target is None:
-                self._targets.pop(environment, None)
+            for consumer in watched.consumers:
+                self._series.setdefault((watched.name, consumer), Series())
+            if watched.target is None:
+                self._targets.pop(watched.name, None)
             else:
-                self._targets[environment] = target
+                self._targets[watched.name] = parse_target(watched.target)
 
     def forget(self, environment: str) -> None:
         """Leave out an environment that is no longer watched."""
@@ -105,10 +104,10 @@ class Metrics(Collector):
             self._standings[standing.environment] = standing
             self._burns[standing.environment] = burns
 
-    def keep(self, upkeep: Upkeep) -> None:
+    def round(self, at_ns: int, waiting: Waiting, silent: Sequence[Silence]) -> None:
         """Take how the daemon itself stands."""
         with self._lock:
-            self._upkeep = upkeep
+            self._upkeep = _Upkeep(at_ns=at_ns, waiting=waiting, silent=len(silent))
 
     def text(self) -> str:
         """Return everything in the text form of OpenMetrics 1.0."""
@@ -268,11 +267,20 @@ class Metrics(Collector):
                 "When the daemon last did its round.",
                 kept.at_ns / NS,
             ),
-            ("store_up", "Whether history can be written.", kept.store_up),
+            (
+                "store_up",
+                "Whether history can be written.",
+                kept.waiting.since_ns is None,
+            ),
+            (
+                "silent_neighbours",
+                "Environments of other daemons that nobody speaks of.",
+                kept.silent,
+            ),
             (
                 "store_waiting_results",
                 "Results that wait in memory for it.",
-                kept.waiting,
+                kept.waiting.results,
             ),
         ):
             family = _gauge(f"prober_{name}", words)
@@ -281,7 +289,7 @@ class Metrics(Collector):
         dropped = CounterMetricFamily(
             "prober_store_dropped_results", "Results that found no room there."
         )
-        dropped.add_metric([], kept.dropped)
+        dropped.add_metric([], kept.waiting.overflowed)
         yield dropped
 
 

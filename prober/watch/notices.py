@@ -33,6 +33,10 @@ Said = Literal[
     "reload_refused",
     "silent",
     "heard_again",
+    "alert",
+    "alert_over",
+    "alerts_away",
+    "alerts_back",
     "fault",
 ]
 
@@ -57,6 +61,10 @@ LEVELS: Mapping[Said, Level] = {
     "reload_refused": "error",
     "silent": "warning",
     "heard_again": "info",
+    "alert": "warning",
+    "alert_over": "info",
+    "alerts_away": "error",
+    "alerts_back": "info",
     "fault": "error",
 }
 

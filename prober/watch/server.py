@@ -18,11 +18,12 @@ from collections.abc import Generator
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from prober.clock import NS, Clock, SystemClock
 from prober.report.now import SILENT_PERIODS
+from prober.watch.metrics import CONTENT_TYPE
 from prober.watch.snapshot import Snapshot, read
 
 STALE_SECONDS = 10.0
@@ -63,7 +64,13 @@ class Board:
 
 def application(board: Board) -> Starlette:
     """Return what answers requests."""
-    app = Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz)])
+    app = Starlette(
+        routes=[
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            Route("/metrics", metrics),
+        ]
+    )
     app.state.board = board
     return app
 
@@ -80,6 +87,14 @@ async def healthz(request: Request) -> JSONResponse:
         "seconds_since_heard": None if age is None else round(age, 3),
     }
     return JSONResponse(told, 200 if well else 503)
+
+
+async def metrics(request: Request) -> Response:
+    """Return the last metrics that were pushed; 503 before any."""
+    board: Board = request.app.state.board
+    text = board.snapshot.metrics if board.snapshot else ""
+    status = 200 if text else 503
+    return Response(text, status, media_type=CONTENT_TYPE)
 
 
 async def readyz(request: Request) -> JSONResponse:

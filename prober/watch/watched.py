@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from fractions import Fraction
 from typing import Protocol
 
@@ -12,6 +11,7 @@ from prober.history import CycleRecord, Live, RunRecord
 from prober.ledger import Deadlines
 from prober.plan import MAX_CYCLES, MAX_MESSAGES, Plan
 from prober.probe import Job, OpenReader, OpenWriter, PlatformSource
+from prober.report.now import Silence
 from prober.store import Store, Waiting
 
 TICK = Fraction(1, 4)
@@ -74,6 +74,10 @@ class History(Protocol):
         """Write what is done with an environment now."""
         ...
 
+    def keep(self, key: str, record: object, updated_ns: int) -> None:
+        """Keep a record under a key."""
+        ...
+
     def submit(self, do: Callable[[Store], object]) -> None:
         """Do something else with the store, in its turn."""
         ...
@@ -86,9 +90,7 @@ class History(Protocol):
 class Follower(Protocol):
     """Who wants to know what is measured, at once and without waiting: metrics."""
 
-    def expect(
-        self, environment: str, consumers: Iterable[str], target: Decimal | None
-    ) -> None:
+    def expect(self, watched: "Watched") -> None:
         """Note that an environment is watched from now on."""
         ...
 
@@ -102,6 +104,10 @@ class Follower(Protocol):
 
     def live(self, live: Live) -> None:
         """Take in how it stands with an environment."""
+        ...
+
+    def round(self, at_ns: int, waiting: Waiting, silent: Sequence[Silence]) -> None:
+        """Take in how it stands with the daemon, with its store and its neighbours."""
         ...
 
 

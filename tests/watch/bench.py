@@ -72,6 +72,10 @@ class Direct:
     def put_live(self, word: Live) -> None:
         self.store.put_live(word)
 
+    def keep(self, key: str, record: object, updated_ns: int) -> None:
+        """Keep a record."""
+        self.store.keep(key, record, updated_ns)
+
     def submit(self, do: Callable[[Store], object]) -> None:
         do(self.store)
 

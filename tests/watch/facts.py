@@ -1,11 +1,15 @@
 """Cycles and hours as a daemon records them, for tests of what follows from them."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
-from prober.clock import NS
+from prober.clock import NS, Clock
 from prober.histogram import Histogram
 from prober.history import HOUR_NS, CycleRecord, EnvironmentHistory, hours_of
-from prober.records import Counts, State
+from prober.ledger import Deadlines
+from prober.plan import Plan, Sizes
+from prober.records import Counts, Kind, State
+from prober.watch.watched import Watched, Ways
 
 START_NS = 1_798_761_600 * NS
 """A full hour."""
@@ -80,4 +84,41 @@ def history(hours: Sequence[tuple[int, int]]) -> EnvironmentHistory:
         stretches=(),
         annotations=(),
         first_ns=START_NS,
+    )
+
+
+@asynccontextmanager
+async def nowhere(clock: Clock, plan: Plan) -> AsyncIterator[Ways]:
+    """Open nothing: nobody is measured in these tests."""
+    raise AssertionError(plan)
+    yield clock
+
+
+def watched(
+    name: str = "prod",
+    *consumers: str,
+    target: str | None = "99.9",
+    every_ns: int = EVERY_NS,
+) -> Watched:
+    """Return an environment as a daemon is given it."""
+    return Watched(
+        name=name,
+        every_ns=every_ns,
+        sample=Plan(
+            messages=MESSAGES,
+            cycles=1,
+            rate=None,
+            sizes=Sizes(low=100, high=100),
+            kinds=(Kind.LOG,),
+            source_id="prober",
+            seed=0,
+        ),
+        deadlines=Deadlines(late_after_ns=5 * NS, lost_after_ns=60 * NS),
+        whole_firehose=False,
+        target=target,
+        window_ns=None if target is None else 30 * 86_400 * NS,
+        worst_burst=1_000,
+        consumers=dict.fromkeys(consumers or ("rlp",), "memory"),
+        settings="",
+        open=nowhere,
     )

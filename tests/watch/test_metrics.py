@@ -9,9 +9,10 @@ from prometheus_client.samples import Sample
 from prober.clock import NS
 from prober.history import Live, LiveConsumer
 from prober.records import Counts, State
-from prober.watch.metrics import Metrics, Upkeep
+from prober.store import Waiting
+from prober.watch.metrics import Metrics
 from prober.watch.standing import standing
-from tests.watch.facts import START_NS, cycle, history
+from tests.watch.facts import START_NS, cycle, history, watched
 
 
 def samples(metrics: Metrics, name: str, **labels: str) -> list[Sample]:
@@ -37,7 +38,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float:
 def metrics() -> Metrics:
     """Metrics of one environment with two consumers, and an objective."""
     metrics = Metrics()
-    metrics.expect("prod", ["rlp", "gateway"], Decimal("0.999"))
+    metrics.expect(watched("prod", "rlp", "gateway"))
     return metrics
 
 
@@ -150,7 +151,10 @@ def test_live(metrics: Metrics) -> None:
 
 def test_the_dead_mans_handle(metrics: Metrics) -> None:
     """The daemon tells when it last did its round, and how it stands with its store."""
-    metrics.keep(Upkeep(at_ns=START_NS, store_up=False, waiting=7, dropped=2))
+    away = Waiting(
+        results=7, bytes=0, since_ns=START_NS, why="locked", overflowed=2, refused=0
+    )
+    metrics.round(START_NS, away, ())
 
     assert START_NS / NS == value(metrics, "prober_heartbeat_timestamp_seconds")
     assert 0 == value(metrics, "prober_store_up")
@@ -169,7 +173,7 @@ def test_no_longer_watched(metrics: Metrics) -> None:
 def test_hostile_names() -> None:
     """A name with quotes and line ends is still one label."""
     metrics = Metrics()
-    metrics.expect('a"b\n# EOF', ["r\\"], None)
+    metrics.expect(watched('a"b\n# EOF', "r\\", target=None))
 
     (found,) = samples(metrics, "prober_messages_total", result="lost")
     assert 'a"b\n# EOF' == found.labels["env"]

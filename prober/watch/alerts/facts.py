@@ -31,6 +31,12 @@ class Alert:
     """One line, with the numbers."""
     description: str
     """What is known beside, and what to do."""
+    environments: tuple[str, ...] = ()
+    """Those that it is about, where its labels name none."""
+
+    def __post_init__(self) -> None:
+        if not self.environments and "env" in self.labels:
+            object.__setattr__(self, "environments", (self.labels["env"],))
 
     @property
     def key(self) -> str:

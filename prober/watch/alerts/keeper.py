@@ -1,10 +1,8 @@
 """What fires since when, and who was told of it; it survives a restart."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
-
-import msgspec
 
 from prober import slo
 from prober.clock import NS
@@ -13,6 +11,8 @@ from prober.watch.alerts.burning import Firing
 from prober.watch.alerts.facts import Alert, Environment, Situation
 
 Status = Literal["firing", "resolved"]
+KEPT = "alerts/"
+"""Under keys that begin so, history keeps what fires, one for each daemon."""
 GIVE_UP_NS = 86_400 * NS
 """How long after its end an alert is still told to who could not be reached."""
 
@@ -46,7 +46,8 @@ class Entry:
         return self.status == "firing" and at_ns - last_ns >= repeat_ns
 
 
-class _Rule(msgspec.Struct):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FiringRule:
     """A burn-rate rule that fires, by what tells it apart."""
 
     environment: str
@@ -56,12 +57,12 @@ class _Rule(msgspec.Struct):
     factor: str
 
 
-class _State(msgspec.Struct):
-    entries: list[Entry]
-    burning: list[_Rule]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What survives a restart; it is written as JSON, and read back."""
 
-
-_DECODER = msgspec.json.Decoder(_State)
+    entries: tuple[Entry, ...] = ()
+    burning: tuple[FiringRule, ...] = ()
 
 
 class Keeper:
@@ -70,20 +71,12 @@ class Keeper:
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
         self._burning: Firing = {}
-        self._restored: list[_Rule] = []
+        self._restored: tuple[FiringRule, ...] = ()
 
     @property
     def entries(self) -> Sequence[Entry]:
         """What fires, and what has ended and not everybody knows yet."""
         return tuple(self._entries.values())
-
-    def severities(self, environment: str) -> frozenset[str]:
-        """Return how loudly an environment's own alerts fire now."""
-        return frozenset(
-            each.alert.severity
-            for each in self._entries.values()
-            if each.ends_ns is None and each.alert.labels.get("env") == environment
-        )
 
     def update(
         self,
@@ -111,7 +104,7 @@ class Keeper:
 
     def _before(self, environments: Sequence[Environment]) -> Firing:
         """Return the rules that fired before, those of before a restart among them."""
-        restored, self._restored = self._restored, []
+        restored, self._restored = self._restored, ()
         if not restored:
             return self._burning
         rules = {each.name: burning.rules_of(each) for each in environments}
@@ -161,10 +154,10 @@ class Keeper:
         for entry in entries:
             entry.told[receiver] = (entry.status, at_ns)
 
-    def state(self) -> bytes:
-        """Return all of it as bytes, for a store."""
-        rules = [
-            _Rule(
+    def state(self) -> State:
+        """Return all of it as a record, for a store."""
+        rules = tuple(
+            FiringRule(
                 environment=environment,
                 consumer=consumer,
                 severity=rule.severity,
@@ -173,20 +166,26 @@ class Keeper:
             )
             for (environment, consumer), firing in self._burning.items()
             for rule in sorted(firing, key=lambda each: each.long_s)
-        ]
-        state = _State(entries=[*self._entries.values()], burning=rules)
-        return msgspec.json.encode(state)
+        )
+        entries = (replace(e, told=dict(e.told)) for e in self._entries.values())
+        return State(entries=tuple(entries), burning=rules)
 
-    def restore(self, state: bytes) -> None:
-        """Go on from what `state` returned; raises ValueError for anything else."""
-        try:
-            found = _DECODER.decode(state)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise ValueError(f"not a state of alerts: {error}") from error
-        self._entries = {each.alert.key: each for each in found.entries}
-        self._restored = found.burning
+    def restore(self, state: State) -> None:
+        """Go on from what `state` returned."""
+        self._entries = {each.alert.key: each for each in state.entries}
+        self._restored = state.burning
 
 
-def _names(kept: _Rule, rule: slo.Rule) -> bool:
+def severities(states: Iterable[State], environment: str) -> frozenset[str]:
+    """Return how loudly alerts fire that concern an environment."""
+    return frozenset(
+        entry.alert.severity
+        for state in states
+        for entry in state.entries
+        if entry.ends_ns is None and environment in entry.alert.environments
+    )
+
+
+def _names(kept: FiringRule, rule: slo.Rule) -> bool:
     mine = (rule.severity, rule.long_s, str(rule.factor))
     return (kept.severity, kept.long_s, kept.factor) == mine

@@ -1,43 +1,65 @@
 """Rounds: rules are held after each cycle and now and then, and receivers told."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from prober.clock import NS, Clock
+from prober.clock import NS, Clock, finished
 from prober.history import CycleRecord, Live
 from prober.report.now import Silence
+from prober.slo import parse_target
+from prober.store import Waiting
+from prober.watch.alerts.burning import burn_rates
 from prober.watch.alerts.facts import Environment, Expiry, Situation, Tail
-from prober.watch.alerts.keeper import Entry, Keeper
+from prober.watch.alerts.keeper import Entry, Keeper, State
 from prober.watch.alerts.sending import NotDelivered, Receiver
 from prober.watch.notices import Notice, Said, Tell
 from prober.watch.standing import Standing
+from prober.watch.standings import Stand
+from prober.watch.watched import Watched
 
 ROUND_SECONDS = 15.0
 """Between two rounds: silence is not told by a cycle."""
+RESTORE_SECONDS = 30.0
+"""How long history may take to tell what fired before."""
 TAIL_NS = 3 * 86_400 * NS
 """The longest window of a burn-rate rule."""
+CERTIFICATES_NS = 3_600 * NS
+WINDOW_NS = 30 * 86_400 * NS
+"""Of an environment without an objective, of which no rule asks."""
 _SOONER_SECONDS = 0.5
+_MOST_SINCE = 50_000
 
 
 @dataclass(slots=True, kw_only=True)
-class _Watched:
+class _Known:
     """What is known of one environment."""
 
     target: Decimal | None
     window_s: int
     every_s: int
     tails: dict[str, Tail] = field(default_factory=dict)
+    since: list[CycleRecord] = field(default_factory=list)
+    """What closed before it was known what had been: see `recall`."""
+    recalled: bool = False
     live: Live | None = None
     standing: Standing | None = None
+    hint: str = ""
+
+    def add(self, cycle: CycleRecord) -> None:
+        """Take in one final cycle."""
+        self.tails.setdefault(cycle.consumer, Tail(TAIL_NS)).add(cycle)
+        if not self.recalled:
+            self.since = [*self.since[-_MOST_SINCE:], cycle]
 
 
 class Rounds:
-    """Keeps what rules look at, holds them, and tells receivers what fires.
+    """Keeps what rules look at, holds them, and tells receivers what fires: a follower.
 
-    `save` is given the state whenever it changed; `hint` tells what somebody can do who
-    is woken for an environment.
+    `save` is given the state whenever it changed; `certificates` tells when our own
+    end, and is asked in a thread, every hour.
     """
 
     def __init__(
@@ -46,103 +68,140 @@ class Rounds:
         *,
         clock: Clock,
         tell: Tell,
-        save: Callable[[bytes], None],
-        hint: Callable[[str], str] = lambda _: "",
+        save: Callable[[State], None],
+        certificates: Callable[[], Sequence[Expiry]] | None = None,
     ) -> None:
         self.keeper = Keeper()
         self._receivers = receivers
         self._clock, self._tell = clock, tell
-        self._save, self._hint = save, hint
-        self._watched: dict[str, _Watched] = {}
+        self._save, self._certificates = save, certificates
+        self._known: dict[str, _Known] = {}
         self._silent: tuple[Silence, ...] = ()
         self._expiries: tuple[Expiry, ...] = ()
-        self._state = b""
+        self._looked_ns = 0
+        self._state = State()
         self._away: dict[str, str] = {}
         self._news = asyncio.Event()
+        self._restored = asyncio.Event()
+        self._begun = False
 
-    def restore(self, state: bytes) -> None:
-        """Go on from a state that was saved; one that cannot be read is left."""
-        try:
+    def restore(self, state: State) -> None:
+        """Go on from a state that was saved; too late when rounds have begun."""
+        if not self._begun:
             self.keeper.restore(state)
-        except ValueError as error:
-            self._say("fault", f"what fired before is not known: {error}")
+            self._state = state
+        self._restored.set()
 
-    def expect(
-        self, environment: str, *, target: Decimal | None, window_s: int, every_s: int
-    ) -> None:
+    def expect(self, watched: Watched) -> None:
         """Watch an environment, or watch it by other settings from now on."""
-        known = self._watched.get(environment)
-        self._watched[environment] = _Watched(
-            target=target,
-            window_s=window_s,
-            every_s=every_s,
-            tails=known.tails if known else {},
+        before = self._known.get(watched.name)
+        self._known[watched.name] = _Known(
+            target=None if watched.target is None else parse_target(watched.target),
+            window_s=(watched.window_ns or WINDOW_NS) // NS,
+            every_s=max(1, watched.every_ns // NS),
+            tails=before.tails if before else {},
+            recalled=before.recalled if before else False,
         )
 
     def forget(self, environment: str) -> None:
         """Watch an environment no longer: what fires for it ends."""
-        self._watched.pop(environment, None)
+        self._known.pop(environment, None)
+
+    def recall(self, environment: str, cycles: Iterable[CycleRecord]) -> None:
+        """Take in the cycles of before the daemon began, oldest first."""
+        known = self._known.get(environment)
+        if known is None or known.recalled:
+            return
+        ours = {(each.run_id, each.index, each.consumer) for each in known.since}
+        known.tails, known.recalled = {}, True
+        for cycle in cycles:
+            key = (cycle.run_id, cycle.index, cycle.consumer)
+            if cycle.state is not None and key not in ours:
+                known.add(cycle)
+        for cycle in known.since:
+            known.add(cycle)
+        known.since = []
 
     def closed(self, cycles: Sequence[CycleRecord]) -> None:
         """Take in one final cycle as all its consumers saw it."""
         for cycle in cycles:
-            watched = self._watched.get(cycle.environment)
-            if watched is not None:
-                tail = watched.tails.setdefault(cycle.consumer, Tail(TAIL_NS))
-                tail.add(cycle)
+            if known := self._known.get(cycle.environment):
+                known.add(cycle)
         self._news.set()
 
     def live(self, live: Live) -> None:
         """Take in what goes on in an environment."""
-        if watched := self._watched.get(live.environment):
-            watched.live = live
+        if known := self._known.get(live.environment):
+            known.live = live
 
-    def stand(self, standing: Standing) -> None:
-        """Take in how an environment stands against its objective."""
-        if watched := self._watched.get(standing.environment):
-            watched.standing = standing
+    def stand(self, stand: Stand) -> None:
+        """Take in how an environment stands, and what can be done for it."""
+        if known := self._known.get(stand.environment):
+            known.standing, known.hint = stand.standing, stand.hint
 
-    def neighbours(self, silent: Sequence[Silence]) -> None:
+    def round(self, at_ns: int, waiting: Waiting, silent: Sequence[Silence]) -> None:
         """Take in which environments of other daemons nobody speaks of any more."""
+        del at_ns, waiting
         self._silent = tuple(silent)
 
-    def certificates(self, expiries: Sequence[Expiry]) -> None:
-        """Take in when our certificates end."""
-        self._expiries = tuple(expiries)
+    def burns(self, environment: str) -> Mapping[str, float | None]:
+        """Return the burn rates of an environment by window, for metrics."""
+        at_ns = self._clock.now_ns()
+        return burn_rates(self._environment(environment), at_ns)
 
-    def environment(self, name: str) -> Environment:
-        """Return an environment as rules see it."""
-        watched = self._watched[name]
+    def _environment(self, name: str) -> Environment:
+        known = self._known[name]
         return Environment(
             name=name,
-            target=watched.target,
-            window_s=watched.window_s,
-            every_s=watched.every_s,
-            tails=watched.tails,
-            live=watched.live,
-            standing=watched.standing,
-            hint=self._hint(name),
+            target=known.target,
+            window_s=known.window_s,
+            every_s=known.every_s,
+            tails=known.tails,
+            live=known.live,
+            standing=known.standing,
+            hint=known.hint,
         )
 
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Make rounds while the block runs."""
+        async with asyncio.TaskGroup() as tasks:
+            rounds = tasks.create_task(self.run())
+            try:
+                yield
+            finally:
+                rounds.cancel()
+
     async def run(self) -> None:
-        """Make rounds for as long as the daemon lives."""
+        """Make rounds for as long as the daemon lives.
+
+        Not before it is known what fired when the last one ended, or nobody can tell.
+        """
+        await self._wait(self._restored, RESTORE_SECONDS)
+        self._begun = True
         while True:
+            await self._look_at_certificates()
             self.evaluate()
             await self.send()
-            await self._wait()
+            self._news.clear()
+            await self._wait(self._news, ROUND_SECONDS)
+            if self._news.is_set():  # the cycles of other environments come with it
+                await self._clock.sleep(_SOONER_SECONDS)
 
-    async def _wait(self) -> None:
-        """Wait for the next round, which a cycle makes come at once."""
-        self._news.clear()
-        alarm = asyncio.ensure_future(self._clock.sleep(ROUND_SECONDS))
-        news = asyncio.ensure_future(self._news.wait())
+    async def _wait(self, event: asyncio.Event, seconds: float) -> None:
+        """Wait for an event, and not longer than some time."""
+        waiting = asyncio.ensure_future(event.wait())
         try:
-            await asyncio.wait({alarm, news}, return_when=asyncio.FIRST_COMPLETED)
+            await finished(self._clock, seconds, [waiting])
         finally:
-            alarm.cancel()
-            news.cancel()
-        if self._news.is_set():  # the cycles of other environments come with it
-            await self._clock.sleep(_SOONER_SECONDS)
+            waiting.cancel()
+
+    async def _look_at_certificates(self) -> None:
+        at_ns = self._clock.now_ns()
+        if self._certificates and at_ns - self._looked_ns >= CERTIFICATES_NS:
+            self._looked_ns = at_ns
+            found = await asyncio.to_thread(self._certificates)
+            self._expiries = tuple(found)
 
     def evaluate(self) -> None:
         """Hold every rule against now, tell what began and ended, and save that."""
@@ -150,7 +209,7 @@ class Rounds:
         at_ns = self._clock.now_ns()
         self.keeper.update(
             at_ns,
-            [self.environment(name) for name in self._watched],
+            [self._environment(name) for name in self._known],
             [each.name for each in self._receivers],
             rest=Situation(
                 at_ns=at_ns,
@@ -160,10 +219,10 @@ class Rounds:
             ),
         )
         after = _firing(self.keeper.entries)
-        for key in after.keys() - before.keys():
+        for key in (each for each in after if each not in before):
             alert = after[key].alert
             self._say("alert", f"{alert.severity}: {alert.summary}", key)
-        for key in before.keys() - after.keys():
+        for key in (each for each in before if each not in after):
             self._say("alert_over", f"over: {before[key].alert.summary}", key)
         self._keep()
 

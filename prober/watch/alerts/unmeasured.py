@@ -190,6 +190,7 @@ def _alert(
             "What happens meanwhile is known to nobody: it is neither good nor bad",
             hint and f"What to do: {hint}",
         ),
+        environments=tuple(dict.fromkeys(gap.environment for gap in gaps)),
     )
 
 

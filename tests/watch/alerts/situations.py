@@ -63,6 +63,7 @@ def live(
         under_way=0,
         due=0,
         overdue=0,
+        overdue_since_ns=None,
         last_arrival_ns=None,
     )
     return Live(

@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import Sequence
 
-from prober.records import Counts, State
+from prober import records
+from prober.records import Counts
 from prober.testing import ManualClock, settle
-from prober.watch.alerts.keeper import Entry
-from prober.watch.alerts.rounds import ROUND_SECONDS, Rounds
+from prober.watch.alerts.facts import Expiry
+from prober.watch.alerts.keeper import Entry, State
+from prober.watch.alerts.rounds import RESTORE_SECONDS, ROUND_SECONDS, Rounds
 from prober.watch.alerts.sending import NotDelivered
 from prober.watch.notices import Notice
 from tests.watch.alerts.situations import live
-from tests.watch.facts import START_NS, cycle
+from tests.watch.facts import START_NS, cycle, lossy, watched
 
 
 class Receiver:
@@ -22,28 +24,33 @@ class Receiver:
         self.name = name
         self.away = False
         self.got: list[tuple[str, str]] = []
+        self.told = asyncio.Event()
 
     async def send(self, entries: Sequence[Entry]) -> None:
         """Take what is told."""
         if self.away:
             raise NotDelivered(f"the {self.name} answered 500")
         self.got += [(each.alert.name, each.status) for each in entries]
+        self.told.set()
 
 
 class Case:
     """Rounds over a clock moved by hand."""
 
-    def __init__(self, *receivers: Receiver) -> None:
+    def __init__(
+        self, *receivers: Receiver, certificates: Sequence[Expiry] = ()
+    ) -> None:
         self.clock = ManualClock(START_NS)
         self.notices = list[Notice]()
-        self.saved: list[bytes] = []
+        self.saved = list[State]()
         self.rounds = Rounds(
             receivers,
             clock=self.clock,
             tell=self.notices.append,
             save=self.saved.append,
+            certificates=(lambda: certificates) if certificates else None,
         )
-        self.rounds.expect("prod", target=None, window_s=30 * 86_400, every_s=60)
+        self.rounds.expect(watched(target=None))
 
     def said(self) -> list[str]:
         """Return what was told, in short."""
@@ -94,6 +101,7 @@ async def test_by_the_clock() -> None:
     async def hours() -> None:
         await case.clock.sleep(4 * 3_600 + 2 * ROUND_SECONDS)
 
+    case.rounds.restore(State())
     running = asyncio.ensure_future(case.rounds.run())
     await case.clock.run(hours())
     running.cancel()
@@ -107,10 +115,13 @@ async def test_by_the_clock() -> None:
 async def test_a_cycle_makes_a_round() -> None:
     """A final cycle is looked at at once, not with the next round."""
     case = Case()
+    case.rounds.restore(State())
     running = asyncio.ensure_future(case.rounds.run())
     await settle()
     case.rounds.live(live(blind=True))
-    case.rounds.closed([cycle(0, State.LOSS, counts=Counts(accepted=1, lost=1))])
+    case.rounds.closed(
+        [cycle(0, records.State.LOSS, counts=Counts(accepted=1, lost=1))]
+    )
     await case.clock.advance(1)
     running.cancel()
 
@@ -133,12 +144,46 @@ async def test_saved_state_goes_on() -> None:
     assert ["alert_over"] == after.said()
 
 
-async def test_a_state_of_another() -> None:
-    """A state that cannot be read is told, and alerts begin anew."""
+async def test_what_fired_before_is_waited_for() -> None:
+    """No round is made before it is known what fired, or nobody can tell."""
     case = Case()
-    case.rounds.restore(b"{}")
+    case.rounds.live(live(blind=True))
+    running = asyncio.ensure_future(case.rounds.run())
+    await case.clock.advance(RESTORE_SECONDS - 1)
+    assert [] == case.said()
+    await case.clock.advance(2)
+    assert ["alert"] == case.said()
+    case.rounds.restore(State())  # too late: it changes nothing
+    running.cancel()
 
-    assert ["fault"] == case.said()
+    assert ["alert"] == case.said()
+
+
+async def test_the_days_before() -> None:
+    """Rules look at the cycles of before the daemon began, each of them once."""
+    case = Case()
+    case.rounds.expect(watched())
+    days = [lossy(minute, 0, 1_000) for minute in range(4 * 24 * 60)]
+    hour = [lossy(4 * 24 * 60 + minute, 300, 1_000) for minute in range(10)]
+    case.rounds.closed(hour[-2:])
+    case.rounds.recall("prod", [*days, *hour])
+    await case.clock.advance((4 * 24 * 60 + 10) * 60)
+    case.rounds.evaluate()
+
+    assert any("3,000 of 60,000 lost in 1 h" in n.words for n in case.notices)
+
+
+async def test_certificates_are_looked_at() -> None:
+    """When a certificate ends is told from the first round on."""
+    one = Receiver("one")
+    expiry = Expiry(environment="prod", what="ours", file="a.crt", ends_ns=START_NS)
+    case = Case(one, certificates=[expiry])
+    case.rounds.restore(State())
+    running = asyncio.ensure_future(case.rounds.run())
+    await one.told.wait()
+    running.cancel()
+
+    assert [("ProbeCertificateExpiry", "firing")] == one.got
 
 
 async def test_saved_when_it_changes() -> None:
