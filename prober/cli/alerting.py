@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import httpx
 
 from prober.config import Alerts, Environment
-from prober.config.models import AlertReceiver, Endpoint
+from prober.config.file import AlertReceiver
+from prober.config.models import Endpoint
 from prober.egress.https import Server
 from prober.watch.alerts.certificates import File, expiries
 from prober.watch.alerts.facts import Expiry

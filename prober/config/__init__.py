@@ -18,8 +18,9 @@ import click
 import yaml
 
 from prober.config import checking, reading, tree, variables
+from prober.config.file import Alerts, File, Watch
 from prober.config.mistakes import Mistakes
-from prober.config.models import Alerts, Environment, File, Watch
+from prober.config.models import Environment
 from prober.errors import UsageError
 
 __all__ = [

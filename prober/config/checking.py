@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from prober.config.file import Defaults, File
 from prober.config.mistakes import Mistakes, shortened
 from prober.config.models import (
     BUNDLED,
@@ -17,9 +18,7 @@ from prober.config.models import (
     DEPLOYED,
     NONE_FOUND,
     PARTIAL,
-    Defaults,
     Environment,
-    File,
     Section,
 )
 from prober.config.scalars import EXPECTED, FOLDER

@@ -218,11 +218,11 @@ class Uaa(Https):
 
     def read_client_secret(self) -> str:
         """Return the client's secret as it is now; empty for a client without one."""
-        return _read(self.client_secret, self.client_secret_file)
+        return read_secret(self.client_secret, self.client_secret_file)
 
     def read_password(self) -> str:
         """Return the user's password as it is now."""
-        return _read(self.password, self.password_file)
+        return read_secret(self.password, self.password_file)
 
 
 class Authorised(Https):
@@ -248,7 +248,7 @@ class Authorised(Https):
 
     def read_token(self) -> str:
         """Return the token as it is now, where it is fixed or in a file."""
-        return _read(self.token, self.token_file)
+        return read_secret(self.token, self.token_file)
 
 
 class Gateway(Authorised):
@@ -417,91 +417,6 @@ class Environment(Section):
     )
 
 
-class Defaults(Section):
-    """What every environment has that does not say otherwise, setting by setting."""
-
-    objective: Objective | None = Field(default=None, description="see environments")
-    probe: Probe | None = Field(default=None, description="see environments")
-    run: Run | None = Field(default=None, description="see environments")
-    limits: Limits | None = Field(default=None, description="see environments")
-
-
-class Watch(Section):
-    """How the daemon serves, and leaves."""
-
-    listen: scalars.Listen = Field(
-        default="127.0.0.1:9610",
-        description="where page, metrics and health are served, HOST:PORT",
-    )
-    grace: scalars.Duration = Field(
-        default=10 * NS,
-        description="how long open cycles are waited for when it is to leave",
-    )
-
-
-class AlertReceiver(Https):
-    """A server that alerts are posted to."""
-
-    choices = (
-        Choice(names=("password", "password_file"), when="username"),
-        Choice(names=("password", "password_file"), least=0, most=0, unless="username"),
-    )
-
-    url: scalars.WebUrl = Field(description="where it is, as http://127.0.0.1:9093")
-    username: scalars.Text | None = Field(
-        default=None, description="the user of its basic authentication"
-    )
-    password: scalars.Secret | None = Field(
-        default=None,
-        description="the user's password, ${NAME} of an environment variable",
-    )
-    password_file: scalars.File | None = Field(
-        default=None, description="the file that holds the user's password"
-    )
-
-    def read_password(self) -> str:
-        """Return the user's password as it is now."""
-        return _read(self.password, self.password_file)
-
-
-class Alerts(Section):
-    """Who is told when the error budget burns, or nothing is measured."""
-
-    alertmanager: AlertReceiver | None = Field(
-        default=None, description="an Alertmanager, told every minute"
-    )
-    webhook: AlertReceiver | None = Field(
-        default=None,
-        description="a receiver of Alertmanager's webhooks, at its whole URL, told of "
-        "changes",
-    )
-    labels: Mapping[scalars.LabelName, scalars.Text] = Field(
-        default_factory=dict, description="labels that every alert gets besides"
-    )
-
-
-class File(Section):
-    """The whole of prober.yaml."""
-
-    defaults: Defaults = Field(
-        default_factory=Defaults,
-        description="what environments inherit, setting by setting",
-    )
-    environments: Mapping[scalars.Name, Environment] = Field(
-        min_length=1, description="what is probed, by names of your choice"
-    )
-    watch: Watch = Field(
-        default_factory=Watch, description="how the daemon serves, and leaves"
-    )
-    alerts: Alerts = Field(default_factory=Alerts, description="who is told of alerts")
-    store: scalars.Store | None = Field(
-        default=None,
-        repr=False,
-        description="where history is kept: a file, or a database that several share; "
-        "else in the user's data directory",
-    )
-
-
 DEPLOYED: Mapping[str, Any] = {"limits": {}}
 BUNDLED: Mapping[str, Any] = {
     # A demonstration is to live, and the stack is nobody else's.
@@ -517,7 +432,7 @@ def _conflict(info: ValidationInfo, words: str) -> None:
         raise PydanticCustomError(CONFLICT, "{words}", {"words": words})
 
 
-def _read(value: SecretStr | None, file: Path | None) -> str:
+def read_secret(value: SecretStr | None, file: Path | None) -> str:
     """Return a secret that was given, or else what its file holds now.
 
     Raises UsageError naming the file, never what is in it.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from prober.config.models import File
+from prober.config.file import File
 
 
 def schema() -> dict[str, Any]:

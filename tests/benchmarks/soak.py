@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from prober.slo import parse_target
 from prober.store import Spool, open_store
 from prober.testing import ManualClock
 from prober.watch.metrics import Metrics
@@ -56,7 +55,7 @@ async def soak(folder: Path, cycles: int) -> list[tuple[int, int]]:
     pipe.lose = lambda sequence: sequence % (50 * MESSAGES) == 1
     watched = pipe.watched(every=1, messages=MESSAGES)
     metrics, process = Metrics(), psutil.Process()
-    metrics.expect(watched.name, watched.consumers, parse_target("99.9"))
+    metrics.expect(watched)
     spool = Spool(lambda: open_store(folder / "history.sqlite"), clock.now_ns)
     supervisor = Supervisor(
         watched,
