@@ -1,38 +1,29 @@
 """Each measurement: the parts that are shipped, as fast as they go."""
 
-import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 
 from prober.bench.ends import RUN, Case, Ends, Setting, null
 from prober.bench.meter import Meter
 from prober.bench.results import Latency, Result
+from prober.bench.timed import DEADLINES, NAME, Books, Over, Stopped, Timed
 from prober.clock import NS
 from prober.errors import CouldNotProbe, InternalError
 from prober.ingress.envelopes import Encoder
-from prober.ledger import Deadlines, Ledger
-from prober.plan import MAX_BATCH, Plan, Send
+from prober.ledger import Ledger
+from prober.plan import Plan, Send
 from prober.probe import Controls, Job, Phase, Progress, probe
-from prober.probe.groups import Group, grouped
-from prober.records import Handover, Outcome, RunResult, Sign, State
+from prober.probe.reading import Reading, Sighted
+from prober.records import Evidence, Handover, Outcome, RunResult, Sign, State
 from prober.stamp import Scanner
 
 PACED_CYCLES = 20
 SAMPLE_NS = NS // 20
-GATHER_SECONDS = 0.005
-"""How often at most arrivals are booked, as in a probe."""
-NOTHING_SECONDS = 10.0
-"""How long nothing at all may come."""
 FLUSH_SECONDS = 10.0
 ON_SCHEDULE = 0.97
 """The share of a rate that has to be kept for a paced run to count."""
-_NAME = "null"
-_DEADLINES = Deadlines(late_after_ns=5 * NS, lost_after_ns=10 * NS)
-
-
-class Stopped(Exception):  # noqa: N818 - a wish, not an error
-    """Somebody wants no more: the measurement that was under way is worth nothing."""
 
 
 async def send(case: Case, setting: Setting) -> Result:
@@ -40,7 +31,7 @@ async def send(case: Case, setting: Setting) -> Result:
     meter, handed = Meter(), dict.fromkeys(Handover, 0)
     async with null(case, "swallow", setting) as ends:
         ledger, encoder = (
-            Ledger(ends.plan, _DEADLINES, [_NAME]),
+            Ledger(ends.plan, DEADLINES, [NAME]),
             Encoder(RUN, ends.plan),
         )
 
@@ -78,61 +69,40 @@ def _sends(ends: Ends, meter: Meter) -> Iterator[Send]:
 
 
 async def receive(case: Case, setting: Setting) -> Result:
-    """Measure reading, scanning and booking of messages that are all ours."""
+    """Measure reading, looking through and booking of messages that are all ours."""
     async with null(case, "pour", setting) as ends:
-        ledger = Ledger(ends.plan, _DEADLINES, [_NAME])
-        for cycle in range(ends.plan.cycles):
-            ledger.attempt(ends.plan.span_of(cycle), cycle, setting.clock.now_ns())
-        meter, count = await _read(ends, ledger)
-        if ledger.received(_NAME) != count:
+        books = Books(ends)
+        reader = await _read(ends, books)
+        if books.ledger.received(NAME) != reader.count:
             raise InternalError(
-                f"{count:,} messages came from the null pipeline, and "
-                f"{ledger.received(_NAME):,} were booked"
+                f"{reader.count:,} messages came from the null pipeline, and "
+                f"{books.ledger.received(NAME):,} were booked"
             )
-    return _result(case, meter)
+    return _result(case, reader.meter)
 
 
 async def skim(case: Case, setting: Setting) -> Result:
     """Measure looking through traffic of others, in which nothing is ours."""
     async with null(case, "foreign", setting) as ends:
-        ledger = Ledger(ends.plan, _DEADLINES, [_NAME])
-        meter, _ = await _read(ends, ledger)
-        if ledger.received(_NAME):
+        books = Books(ends)
+        reader = await _read(ends, books)
+        if books.ledger.received(NAME):
             raise InternalError("messages of nobody were taken for ours")
-    return _result(case, meter)
+    return _result(case, reader.meter)
 
 
-async def _read(ends: Ends, ledger: Ledger) -> tuple[Meter, int]:
-    """Read, scan and book as a probe does; return how many envelopes came, too."""
-    setting, meter, count = ends.setting, Meter(), 0
-    scanner = Scanner(RUN, ends.plan.cycle_of)
-    # A frame of version 1 is one envelope; all else comes in whole batches.
-    each = 1 if ends.case.reader == "firehose" else MAX_BATCH
-    end_ns = None
-    async with ends.reader() as reader:
-        while end_ns is None or setting.clock.now_ns() < end_ns:
-            async with asyncio.timeout(NOTHING_SECONDS):
-                items = await reader.receive()
-            if setting.stop.is_set():
-                raise Stopped
-            for item in grouped(items):
-                if isinstance(item, Group):
-                    _book(item, scanner, ledger)
-                    count += each * sum(len(m.batches) for m in item.members)
-                    await asyncio.sleep(0)
-                elif item.sign is Sign.CUT:
+async def _read(ends: Ends, books: "Books") -> "Timed":
+    """Read, look through and book, with the leg of a probe, until time is up."""
+    reader, clock = Timed(ends), ends.setting.clock
+    leg = Reading(reader, clock, Scanner(RUN, ends.plan.cycle_of))
+    async with leg:
+        with suppress(Over):
+            async for item in leg.sightings():
+                if isinstance(item, Sighted):
+                    books.take(item)
+                elif isinstance(item, Evidence) and item.sign is Sign.CUT:
                     raise CouldNotProbe(item.detail)
-            if count and end_ns is None:
-                end_ns = setting.clock.now_ns() + round(setting.seconds * NS)
-            meter.sample(count)
-            await asyncio.sleep(GATHER_SECONDS)
-    return meter, count
-
-
-def _book(group: Group, scanner: Scanner, ledger: Ledger) -> None:
-    found = scanner.scan(group.raw)
-    whole = group.whole
-    ledger.arrive(_NAME, found, whole.at_ns, whole.epoch, group.times(found.places))
+    return reader
 
 
 async def both(case: Case, setting: Setting) -> Result:
@@ -178,7 +148,7 @@ async def _probe(
     def observe(progress: Progress) -> None:
         nonlocal over
         if progress.phase is not Phase.PRIMING and not over:
-            meter.sample(progress.received[_NAME])
+            meter.sample(progress.received[NAME])
             over = progress.phase is Phase.DRAINING
 
     async with null(case, "echo", setting) as ends:
@@ -186,14 +156,14 @@ async def _probe(
             run_id=RUN,
             environment="null",
             plan=change(ends.plan),
-            deadlines=_DEADLINES,
+            deadlines=DEADLINES,
             whole_firehose=False,
             max_send_ns=round(setting.seconds * NS),
         )
         result = await probe(
             job,
             [ends.writer],
-            {_NAME: ends.reader},
+            {NAME: ends.reader},
             setting.clock,
             Controls(stop=setting.stop, observer=observe),
         )

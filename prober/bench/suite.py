@@ -8,9 +8,9 @@ from typing import Any
 
 from prober.bench import measure
 from prober.bench.ends import Case, Setting
-from prober.bench.measure import Stopped
 from prober.bench.null import HOST
 from prober.bench.results import Result
+from prober.bench.timed import Stopped
 from prober.pipeline import certificates
 
 SHARE = 0.5

@@ -10,8 +10,8 @@ import pytest
 
 from prober.bench import measure, suite
 from prober.bench.ends import Case, Setting, null
-from prober.bench.measure import Stopped
 from prober.bench.results import Result
+from prober.bench.timed import Stopped
 from prober.clock import SystemClock
 from prober.errors import CouldNotProbe
 
