@@ -41,7 +41,8 @@ def course_charts(report: Report) -> tuple[Chart, ...]:
     if worst is not None:
         drawn.append(charts.reliability(_reliability(report, worst, slices)))
         if worst.budget is not None and worst.valid.bad:
-            drawn.append(charts.burndown(_burndown(worst.budget, slices)))
+            burn = _burndown(worst.budget, slices, _whose(report, worst))
+            drawn.append(charts.burndown(burn))
     return (*drawn, charts.strip(_strip(report)))
 
 
@@ -141,7 +142,9 @@ def _reliability(
     )
 
 
-def _burndown(budget: Budget, slices: tuple[charts.Slice, ...]) -> charts.BurnDown:
+def _burndown(
+    budget: Budget, slices: tuple[charts.Slice, ...], whose: str
+) -> charts.BurnDown:
     spent = 0
     course = [charts.Left(at_ns=slices[0].from_ns, share=1.0)]
     for each in slices:
@@ -151,6 +154,7 @@ def _burndown(budget: Budget, slices: tuple[charts.Slice, ...]) -> charts.BurnDo
             course.append(charts.Left(at_ns=each.to_ns, share=share))
     return charts.BurnDown(
         name="run-burn-down",
+        whose=whose,
         from_ns=slices[0].from_ns,
         to_ns=slices[-1].to_ns,
         course=tuple(course),

@@ -1,5 +1,7 @@
 """Which charts the report of a window has, and what of its figures they draw."""
 
+from collections import Counter
+
 from prober.clock import NS
 from prober.history import HOUR_NS
 from prober.records import State
@@ -9,6 +11,7 @@ from prober.report.environment import EnvironmentReport
 from prober.report.environments import Environments
 from prober.report.slots import DAY_NS, Slot
 from prober.report.watched import Watched
+from prober.report.words import MARKS
 
 _MOST_FLAGS = 12
 """More flags than that hide what they stand beside; the table has all notes."""
@@ -27,6 +30,7 @@ def budget_course(report: EnvironmentReport, anchor: str) -> tuple[Chart, ...]:
     ]
     data = charts.BurnDown(
         name=f"{anchor}-burn-down",
+        whose=_whose(report, worst),
         from_ns=report.from_ns,
         to_ns=report.until_ns,
         course=tuple(course),
@@ -52,7 +56,9 @@ def course_charts(report: EnvironmentReport, anchor: str) -> tuple[Chart, ...]:
             charts.Hour(start_ns=slot.from_ns, bad=slot.bad, total=slot.total)
             for slot in worst.hours
         )
-        heat = charts.HeatMap(name=f"{anchor}-hours", hours=hours)
+        heat = charts.HeatMap(
+            name=f"{anchor}-hours", whose=_whose(report, worst), hours=hours
+        )
         drawn.append(charts.heatmap(heat))
     return tuple(drawn)
 
@@ -100,7 +106,33 @@ def overview_charts(subject: Environments) -> tuple[Chart, ...]:
         counted=counted,
         target=next(iter(targets)) if len(targets) == 1 else None,
     )
-    return (charts.intervals(data),)
+    return charts.intervals(data), charts.strip(_side_by_side(subject))
+
+
+def _side_by_side(subject: Environments) -> charts.Strip:
+    """Return the hours of all environments, each as bad as on its worst consumer."""
+    start_ns = min(each.from_ns - each.from_ns % HOUR_NS for each in subject.reports)
+    end_ns = max(each.until_ns for each in subject.reports)
+    rows = []
+    for report in subject.reports:
+        hours = sorted(
+            (slot for each in report.consumers for slot in each.hours),
+            # The last one of an hour is kept: the worst, of which the marks tell first.
+            key=lambda slot: -tuple(MARKS).index(slot.state),
+        )
+        counts: Counter[State] = Counter()
+        for each in report.consumers:
+            counts.update(each.states)
+        rows.append(
+            charts.Row(
+                name=report.environment,
+                states=_states(tuple(hours), start_ns, end_ns),
+                counts=counts,
+            )
+        )
+    return charts.Strip(
+        name="overview-strip", rows=tuple(rows), unit="hour", times=(start_ns, end_ns)
+    )
 
 
 def _whose(report: EnvironmentReport, one: Watched) -> str:

@@ -47,6 +47,8 @@ class BurnDown:
     """The course of a budget, from all of it down to what is left."""
 
     name: str
+    whose: str
+    """The consumer, where there are several; or empty."""
     from_ns: int
     to_ns: int
     course: tuple[Left, ...]
@@ -66,14 +68,9 @@ def burndown(data: BurnDown) -> Chart:
     def draw(size: Size) -> tuple[float, Iterable[Markup]]:
         return _draw(data, size)
 
-    return chart(
-        data.name,
-        "Error budget over time",
-        _told(data),
-        table=_table(data),
-        draw=draw,
-        flags=data.notes,
-    )
+    title = "Error budget over time" + (f", {data.whose}" if data.whose else "")
+    told, table = _told(data), _table(data)
+    return chart(data.name, title, told, table=table, draw=draw, flags=data.notes)
 
 
 def _told(data: BurnDown) -> str:

@@ -45,6 +45,8 @@ class HeatMap:
     """The hours of a window; those without any cycle may be left out."""
 
     name: str
+    whose: str
+    """The consumer, where there are several; or empty."""
     hours: tuple[Hour, ...]
 
 
@@ -65,7 +67,7 @@ def heatmap(data: HeatMap) -> Chart:
     def draw(size: Size) -> tuple[float, Iterable[Markup]]:
         return _draw(grid, size)
 
-    title = "Losses by hour and day"
+    title = "Losses by hour and day" + (f", {data.whose}" if data.whose else "")
     return chart(data.name, title, _told(data.hours), table=_table(grid), draw=draw)
 
 
@@ -81,17 +83,18 @@ def _told(hours: Sequence[Hour]) -> str:
 
 
 def _table(grid: _Grid) -> Table:
-    """Return what was lost by hour of the day, over all days."""
+    """Return the days, and the worst hour of each."""
     rows = []
-    for hour in range(24):
-        found = [n for (_, at), n in grid.cells.items() if at == hour]
-        bad, total = (
-            (sum(each) for each in zip(*found, strict=True)) if found else (0, 0)
-        )
+    for place, name in enumerate(grid.days):
+        hours = {h: n for (day, h), n in grid.cells.items() if day == place}
+        bad = sum(lost for lost, _ in hours.values())
+        total = sum(n for _, n in hours.values())
+        worst = max(hours, key=lambda hour: hours[hour][0], default=0)
+        told = f"{worst:02}:00, {hours[worst][0]:,}" if bad else "none"
         rows.append(
-            (f"{hour:02}:00", f"{bad:,}", f"{total:,}", slo.format_ratio(bad, total))
+            (name, f"{bad:,}", f"{total:,}", slo.format_ratio(bad, total), told)
         )
-    header = ("hour of the day, UTC", "lost or damaged", "of", "arrived")
+    header = ("day, UTC", "lost or damaged", "of", "arrived", "worst hour")
     return Table(header=header, rows=tuple(rows))
 
 

@@ -68,6 +68,7 @@ def burndown(*shares: float, gone_ns: int | None = None) -> Chart:
     )
     data = charts.BurnDown(
         name="b",
+        whose="",
         from_ns=START_NS,
         to_ns=to_ns,
         course=course,
@@ -113,7 +114,7 @@ def heatmap(days: int, bad: Mapping[int, int]) -> Chart:
         charts.Hour(start_ns=first + h * HOUR_NS, bad=bad.get(h, 0), total=1_000)
         for h in range(24 * days)
     )
-    return charts.heatmap(charts.HeatMap(name="h", hours=hours))
+    return charts.heatmap(charts.HeatMap(name="h", whose="", hours=hours))
 
 
 def percentiles(*seconds: float | None) -> Chart:
