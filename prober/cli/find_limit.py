@@ -14,6 +14,7 @@ from prober.cli.jobs import job_of
 from prober.cli.options import Options
 from prober.clock import NS, SystemClock
 from prober.config.models import Limits
+from prober.errors import CouldNotProbe
 from prober.records import BufferDrops, CycleResult, RunResult, State
 from prober.search import End, Found, Search
 
@@ -75,6 +76,8 @@ class Limit:
     search: Search
     bound: str
     """What bounds the search, if something does."""
+    failure: str = ""
+    """Why a step could not be made at all, which ended the search."""
     steps: tuple[Step, ...]
 
     @property
@@ -127,6 +130,7 @@ async def _search(options: Options, target: "Target", console: Console) -> Limit
         gentle=target.reference is None,
     )
     steps: list[Step] = []
+    failure = ""
     clock = SystemClock()
     opening = limited.opening(target.name, search, bound, options.step / NS)
     console.print(opening, style="dim", highlight=False)
@@ -140,7 +144,13 @@ async def _search(options: Options, target: "Target", console: Console) -> Limit
                 search.end = End.BOUND
                 bound = f"the limit of {walk.budget:,} messages: raise {target.where}"
                 break
-            step = await walk.step(rate, console)
+            try:
+                step = await walk.step(rate, console)
+            except CouldNotProbe as error:
+                if not steps:
+                    raise
+                search.end, failure = End.UNSURE, str(error)
+                break
             if stop.is_set():
                 search.end = End.INTERRUPTED
                 break
@@ -152,6 +162,7 @@ async def _search(options: Options, target: "Target", console: Console) -> Limit
         seconds=options.step / NS,
         search=search,
         bound=bound,
+        failure=failure,
         steps=tuple(steps),
     )
 

@@ -72,6 +72,8 @@ def _answer(limit: Limit) -> str:
         case End.OWN:
             rate = limit.steps[-1].rate
             return f"{carries}; at {rate:,}/s the prober itself cannot go on."
+        case End.UNSURE if limit.failure:
+            return f"{carries}, and then there was no going on: {limit.failure}."
         case End.UNSURE:
             rate = limit.steps[-1].rate
             return f"{carries}; of {rate:,}/s nobody can tell."
@@ -83,7 +85,7 @@ def _facts(limit: Limit) -> list[tuple[str, str]]:
     facts = []
     if broke := limit.last(Found.BROKE):
         facts += [(f"at {broke.rate:,}/s", broke.words), *broke.where]
-    if limit.end in (End.OWN, End.UNSURE):
+    if limit.end in (End.OWN, End.UNSURE) and not limit.failure:
         facts.append(("why", limit.steps[-1].words))
     if limit.end is End.FOUND:
         within = float(limit.search.resolution)
@@ -114,6 +116,7 @@ def document(limit: Limit) -> str:
         "resolution": float(search.resolution),
         "seconds_per_step": limit.seconds,
         "bound": limit.bound or None,
+        "failure": limit.failure or None,
         "exit_code": limit.exit_code,
         "steps": [_step(each) for each in limit.steps],
         "warnings": _warnings(limit),

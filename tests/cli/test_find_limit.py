@@ -123,6 +123,11 @@ ENDS = {
         3,
         "prod_eu carries 1,000/s clean; of 2,000/s nobody can tell.",
     ),
+    "failed": (
+        dataclasses.replace(limit(End.UNSURE, (1_000, CLEAN)), failure="no agent"),
+        3,
+        "prod_eu carries 1,000/s clean, and then there was no going on: no agent.",
+    ),
     "interrupted": (
         limit(End.INTERRUPTED, (1_000, CLEAN)),
         130,
