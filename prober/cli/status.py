@@ -80,7 +80,7 @@ def status(
         output.write_document(document, json)
     if json != output.STDOUT:
         console = Console()
-        console.print(_screen(found, console, in_full=bool(envs)))
+        console.print(_screen(found, console, in_full=bool(envs)), crop=False)
 
 
 def _place(config: str | None, store: str | None) -> str | None:

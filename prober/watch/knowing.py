@@ -32,11 +32,13 @@ def known(
     watched = [each.name for each in store.environments() if each.first_ns is not None]
     every = dict.fromkeys([*watched, *(each.environment for each in words)])
     states = store.kept(KEPT, State).values()
+    watched_now = {each.environment for each in words if not each.ended}
     return [
         replace(
             _of_one(store, name, now_ns),
             lives=[each for each in words if each.environment == name],
-            firing=severities(states, name) if states else None,
+            # What a daemon left firing when it went, fires no more.
+            firing=severities(states, name) if states and name in watched_now else None,
         )
         for name in (names or sorted(every))
     ]

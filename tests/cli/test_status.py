@@ -12,6 +12,8 @@ from prober.clock import NS, SystemClock
 from prober.errors import UsageError
 from prober.history import CycleRecord, Live, RunRecord
 from prober.store import open_store
+from prober.watch.alerts.facts import Alert
+from prober.watch.alerts.keeper import Entry, State
 from tests.report.now import samples
 
 
@@ -89,6 +91,41 @@ def test_one_environment(store: str) -> None:
     assert "prod_eu" not in done.output
     assert done.output.startswith("prod_us  OK, last cycle 3")
     assert "  mine?    no: streams up" in done.output
+
+
+def test_no_word_is_cut(store: str) -> None:
+    """Off a terminal a long line is wrapped between words, and none of it is lost."""
+    words = (
+        "no connection to the agent at 127.0.0.1:19997: nothing listens there; is it"
+    )
+    with open_store(store) as opened:
+        away = replace(word("away"), measuring=False, why_not=f"{words} running?")
+        opened.put_live(away)
+    told = " ".join(
+        CliRunner().invoke(cli, ["status", "--store", store]).stdout.split()
+    )
+
+    assert f"{words} running?" in told
+
+
+def test_whom_alerts_wake(store: str) -> None:
+    """The alerts that a daemon keeps are told; those of one that left are not."""
+    alert = Alert(
+        name="Burn",
+        severity="ticket",
+        labels={"env": "prod_eu"},
+        summary="",
+        description="",
+    )
+    state = State(entries=(Entry(alert=alert, starts_ns=now()),))
+    with open_store(store) as opened:
+        opened.keep("alerts/host/127.0.0.1:9610", state, now())
+        told = CliRunner().invoke(cli, ["status", "--store", store]).stdout
+        opened.put_live(replace(word("prod_eu"), ended=True, at_ns=now() + NS))
+        left = CliRunner().invoke(cli, ["status", "--store", store]).stdout
+
+    assert "ticket, no page" in told
+    assert "ticket" not in left
 
 
 def test_document(store: str) -> None:
