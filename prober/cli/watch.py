@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from prober.cli import values
+from prober.cli.stored import NOWHERE
 from prober.clock import NS, SystemClock
 
 if TYPE_CHECKING:  # what imports gRPC is imported by who runs
@@ -49,7 +50,8 @@ _SPOOL_SECONDS = 5.0
 @click.option(
     "--store",
     metavar="FILE|URL",
-    help="Keep history there.  [default: the file's, or the user's data directory]",
+    help="Keep history there, or with none only while it runs.  [default: the file's, "
+    "or the user's data directory]",
 )
 @click.option(
     "--grace",
@@ -118,8 +120,9 @@ def _listening(address: str, *, said: bool) -> Iterator[socket.socket]:
 
 @contextlib.contextmanager
 def _place(wanted: "Wanted") -> Iterator[str | None]:
-    """Yield where history is kept: that of a demonstration goes when it does."""
-    if wanted.store is not None or not wanted.demo:
+    """Yield where history is kept; that of a demonstration goes when it does."""
+    nowhere = wanted.store is None and wanted.demo
+    if not nowhere and wanted.store != NOWHERE:
         yield wanted.store
         return
     with tempfile.TemporaryDirectory(
@@ -227,12 +230,15 @@ def _greet(tell: "Tell", wanted: "Wanted", address: str) -> None:
     from prober.watch.daemon import described
     from prober.watch.notices import Notice
 
-    words = f"page on http://{address}/  {described(wanted.watched)}"
-    if wanted.demo and wanted.store is None:
-        words += " (bundled stack; its history goes when it ends: --store keeps it)"
     at_ns = SystemClock().now_ns()
+    words = f"{described(wanted.watched)}; page on http://{address}/"
     figures = {"address": f"http://{address}/"}
     tell(Notice(at_ns=at_ns, said="started", words=words, figures=figures))
+    if wanted.demo and wanted.store is None:
+        words = (
+            "the bundled stack: its history goes when it ends, --store FILE keeps it"
+        )
+        tell(Notice(at_ns=at_ns, said="history", words=words))
 
 
 @contextlib.contextmanager

@@ -31,6 +31,8 @@ SPEAK_EVERY = 2
 PRUNE_NS = 3_600 * NS
 MARGIN_SECONDS = 3.0
 """What an environment may take beyond its deadline before it is cut off."""
+NAMED = 4
+"""Environments that are named in a line; of more there is the number."""
 GONE = "no longer in the configuration"
 
 
@@ -307,7 +309,7 @@ class Daemon:
 
 def described(watched: Sequence[Watched]) -> str:
     """Return what is watched, in one line."""
-    names = ", ".join(
-        f"{each.name} every {write_duration(each.every_ns)}" for each in watched
-    )
-    return f"watching {many(len(watched), 'environment')}: {names}"
+    told = [f"{each.name} every {write_duration(each.every_ns)}" for each in watched]
+    if len(told) > NAMED:
+        told[NAMED:] = [f"{len(told) - NAMED} more"]
+    return f"watching {many(len(watched), 'environment')}: {', '.join(told)}"

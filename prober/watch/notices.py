@@ -15,6 +15,7 @@ from prober.report.words import harmless
 Level = Literal["info", "warning", "error"]
 Said = Literal[
     "started",
+    "history",
     "stopped",
     "measured",
     "measuring",
@@ -43,6 +44,7 @@ Said = Literal[
 LEVELS: Mapping[Said, Level] = {
     # Whatever costs coverage or budget is a warning; what needs us, an error.
     "started": "info",
+    "history": "info",
     "stopped": "info",
     "measured": "info",
     "measuring": "info",
