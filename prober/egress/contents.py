@@ -47,6 +47,8 @@ def contents(batches: Iterable[bytes]) -> dict[bytes, bytes]:
         for envelope in envelopes(raw):
             surviving = _SURVIVING.get(envelope.WhichOneof("message") or "")
             stamp = envelope.tags.get(TAG, "")
+            if not stamp and TAG in envelope.deprecated_tags:
+                stamp = envelope.deprecated_tags[TAG].text
             if surviving is not None and stamp:
                 found[stamp.encode()] = surviving(envelope)
     return found

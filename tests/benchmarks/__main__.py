@@ -4,7 +4,7 @@ Ratios hold from machine to machine, figures do not. Both sides of a race take t
 CPU time, and what is told is the median of their ratios.
 
 --short     only some, and fail when a ratio is below half of its goal
---million   compare the bulk scan with the slow one on a million messages
+--million   compare a million messages with the slow scan, and with a full parse
 """
 
 import statistics
@@ -55,9 +55,11 @@ def _seconds(work: Work) -> float:
 
 
 def _million() -> int:
+    from tests.stamp.test_against_parse import many
     from tests.stamp.test_bulk import compare
 
     _tell(f"{compare(1_000_000):,} intact messages: both scans agree")
+    _tell(f"{many(1_000_000):,} intact messages: a full parse accounts alike")
     return 0
 
 
