@@ -21,12 +21,12 @@ from prober.rpc.loggregator_v2.envelope_pb2 import Envelope, EnvelopeBatch
 from prober.stamp import MARKER, TAG, WIDTH, Scanner, content, decode, filler
 from tests.benchmarks import naive
 
-RUN, OTHER = "k3v9x2m4q7a", "k3v9x2m4q7b"
+RUN, OTHER = "k3v9x2m4q7a", "9qy7t0wz5hd"
 SENT_NS = 1_795_418_514_123_456_789
 LATE_NS, LOST_NS = 5_000, 10_000
 TAGS = {
     "deployment": "cf",
-    "job": f"prober/1 {RUN[:7]}",
+    "job": f"prober/1 {RUN[:5]}",
     "index": "4b3c",
     "origin": "rep",
 }
