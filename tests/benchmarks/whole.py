@@ -1,0 +1,221 @@
+"""The whole prober against the whole naive client, over the same null pipeline.
+
+Both write, read back and account, in this process, over mutual TLS; the null pipeline
+echoes from a process of its own. What is compared is the CPU time of this process.
+"""
+
+import asyncio
+import tempfile
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import grpc
+from grpc import aio
+from grpc.experimental import ChannelOptions
+
+from prober import channel
+from prober.bench import measure, suite
+from prober.bench.ends import RUN, Case, Ends, Setting, null
+from prober.bench.meter import rss_bytes
+from prober.clock import NS, SystemClock
+from prober.ledger import Deadlines, Ledger
+from prober.plan import MAX_BATCH, Plan
+from prober.records import Span
+from prober.stamp import Sightings
+from tests.benchmarks import naive
+from tests.benchmarks.races import plan_of
+
+RLP = Case(name="both", reader="rlp", tls=True)
+LATE = Deadlines(late_after_ns=5 * NS, lost_after_ns=60 * NS)
+OUTSTANDING = 10_000_000
+LEAST_RATIO = 6.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One line of the table: `ratio` is 1 where the goal is just met."""
+
+    name: str
+    goal: str
+    measured: str
+    ratio: float
+
+
+@asynccontextmanager
+async def setting(seconds: float) -> AsyncIterator[Setting]:
+    """Yield what all measurements share."""
+    with tempfile.TemporaryDirectory() as directory:
+        clock = SystemClock()
+        suite.provide(Path(directory), clock.now_ns())
+        yield Setting(
+            directory=Path(directory),
+            seconds=seconds,
+            clock=clock,
+            stop=asyncio.Event(),
+        )
+
+
+async def naive_cpu_per_million(shared: Setting) -> float:
+    """Return the CPU-seconds of the naive client for a million envelopes."""
+    async with null(RLP, "echo", shared) as ends:
+        kept = naive.Account(RUN, LATE.late_after_ns)
+        files = ends._tls
+        options = channel.options(files, pings=False)
+        read = [*options, (ChannelOptions.SingleThreadedUnaryStream, 1)]
+        credentials = channel.credentials(files)
+        with grpc.secure_channel(ends.at.grpc, credentials, read) as over:
+            method: grpc.UnaryStreamMultiCallable[bytes, bytes] = over.unary_stream(
+                channel.BATCHED_RECEIVER
+            )
+            call = method(b"")
+            reading = threading.Thread(target=_read, args=(call, kept, shared.clock))
+            reading.start()
+            try:
+                begun = time.process_time()
+                await _write(ends, shared, kept)
+                took = time.process_time() - begun
+            finally:
+                call.cancel()
+                await asyncio.to_thread(reading.join)
+    return took / len(kept.seen) * 1e6
+
+
+async def _write(ends: Ends, shared: Setting, kept: naive.Account) -> None:
+    """Write for some time, and wait until what was written has come."""
+    files, clock = ends._tls, shared.clock
+    options = channel.options(files, pings=False)
+    credentials = channel.credentials(files)
+    end_ns = clock.now_ns() + round(shared.seconds * NS)
+    async with aio.secure_channel(ends.at.grpc, credentials, options) as over:
+        method: aio.StreamUnaryMultiCallable[bytes, bytes] = over.stream_unary(
+            channel.BATCH_SENDER
+        )
+        call, written = method(), 0
+        for send in ends.plan.sends():
+            now_ns = clock.now_ns()
+            if now_ns > end_ns:
+                break
+            await call.write(naive.batch(RUN, ends.plan, send.span, send.cycle, now_ns))
+            written = send.span.end
+        await asyncio.to_thread(_until, lambda: len(kept.seen) >= written)
+
+
+def _until(done: Callable[[], bool]) -> None:
+    while not done():
+        time.sleep(0.01)
+
+
+def _read(call: Iterator[bytes], kept: naive.Account, clock: SystemClock) -> None:
+    try:
+        for raw in call:
+            kept.read(raw, clock.now_ns())
+    except grpc.RpcError:
+        return  # cancelled: enough came
+
+
+async def ratio(shared: Setting, rounds: int) -> tuple[float, float]:
+    """Return the naive client's CPU time over ours, and ours for a million."""
+    pairs = []
+    for _ in range(rounds):
+        ours = (await measure.both(RLP, shared)).cpu_seconds_per_million
+        pairs.append((await naive_cpu_per_million(shared) / ours, ours))
+    return median(each for each, _ in pairs), median(ours for _, ours in pairs)
+
+
+async def figures(seconds: float, rounds: int) -> AsyncIterator[Figure]:
+    """Measure the goals, one after the other."""
+    yield _memory()
+    async with setting(seconds) as shared:
+        over, cpu = await ratio(shared, rounds)
+        yield Figure(
+            name="whole, mTLS, against naive pb2",
+            goal=f"{LEAST_RATIO:g} x",
+            measured=f"{over:.1f} x",
+            ratio=over / LEAST_RATIO,
+        )
+        yield Figure(
+            name="whole, mTLS, CPU a million",
+            goal="1.0 s",
+            measured=f"{cpu:.2f} s",
+            ratio=1 / cpu,
+        )
+        yield Figure(
+            name="whole, mTLS, one core",
+            goal="1.0 M/s",
+            measured=f"{1 / cpu:.2f} M/s",
+            ratio=1 / cpu,
+        )
+        cases = (
+            (measure.skim, Case(name="skim", reader="rlp", tls=True), 2.0),
+            (
+                measure.receive,
+                Case(name="receive", reader="rlp_gateway", tls=True),
+                0.3,
+            ),
+            (measure.receive, Case(name="receive", reader="firehose", tls=True), 0.15),
+        )
+        for measured, case, goal in cases:
+            took = (await measured(case, shared)).cpu_seconds_per_million
+            yield Figure(
+                name=f"{case}, one core",
+                goal=f"{goal} M/s",
+                measured=f"{1 / took:.2f} M/s",
+                ratio=1 / took / goal,
+            )
+        yield await _low_rate(shared)
+        yield await _floor(shared)
+
+
+_ONE_WAY = (
+    (measure.skim, Case(name="skim", reader="rlp", tls=True), 2.0),
+    (measure.receive, Case(name="receive", reader="rlp_gateway", tls=True), 0.3),
+    (measure.receive, Case(name="receive", reader="firehose", tls=True), 0.15),
+)
+"""What only reads, and the millions a second that one core is to do."""
+
+
+async def _low_rate(shared: Setting) -> Figure:
+    begun, cpu = time.monotonic(), time.process_time()
+    await measure.paced(RLP, shared, 10_000)
+    share = (time.process_time() - cpu) / (time.monotonic() - begun)
+    return Figure(
+        name="at 10,000/s, of a core",
+        goal="10 %",
+        measured=f"{share:.0%}",
+        ratio=0.1 / share,
+    )
+
+
+async def _floor(shared: Setting) -> Figure:
+    _, latency = await measure.paced(RLP, shared, 100_000)
+    return Figure(
+        name="latency floor at 100,000/s",
+        goal="0.3, 1 ms",
+        measured=f"{latency.p50 * 1e3:.2f}, {latency.p99 * 1e3:.2f} ms",
+        ratio=min(3e-4 / latency.p50, 1e-3 / latency.p99),
+    )
+
+
+def _memory() -> Figure:
+    """Return what ten million messages that are under way take, half of them here."""
+    before = rss_bytes()
+    plan: Plan = plan_of(messages=OUTSTANDING)
+    ledger, numbers = Ledger(plan, LATE, ["rlp"]), range(0, OUTSTANDING, MAX_BATCH)
+    for first in numbers:
+        ledger.attempt(Span(first=first, count=MAX_BATCH), 0, 1)
+    found = Sightings()
+    found.sequences.extend(range(0, OUTSTANDING, 2000))
+    found.sent_ns.extend([1] * len(found.sequences))
+    ledger.arrive("rlp", found, 2)
+    taken = (rss_bytes() - before) / OUTSTANDING
+    return Figure(
+        name="memory a million under way",
+        goal="2 MB",
+        measured=f"{taken:.2f} MB",
+        ratio=2 / max(taken, 0.01),
+    )
