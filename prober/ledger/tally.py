@@ -371,6 +371,9 @@ def _from(window: Window, first: int | None) -> Span:
 
 def first_of_each(numbers: Numbers) -> Mask:
     """Mark the first of each number among those that are there more than once."""
+    ranked = np.sort(numbers)  # faster by far than to learn the order, too
+    if (ranked[1:] != ranked[:-1]).all():
+        return np.ones(len(numbers), dtype=np.bool_)
     order = np.argsort(numbers, kind="stable")
     ranked = numbers[order]
     again = ranked[1:] == ranked[:-1]

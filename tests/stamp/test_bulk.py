@@ -197,6 +197,17 @@ def test_runs_that_repeat_themselves(run: str) -> None:
         assert 30 == len(found.sequences) + len(found.damaged)
 
 
+@pytest.mark.parametrize("places", [0, 200])
+def test_complete_disorder(places: int) -> None:
+    """Thousands of tokens none of which is like the one before are read alike."""
+    plan = plan_of(5_000, Sizes(low=100, high=100), (Kind.LOG,))
+    stream = Stream(plan, 3)
+    random.Random(3).shuffle(stream.envelopes)  # noqa: S311 - nothing secret
+    found = both(plan, stream.corrupt(stream.protobuf(), places))
+
+    assert len(found.sequences) > 4_000
+
+
 def test_a_place_for_each() -> None:
     """Each intact message is told with the place where its stamp starts."""
     plan = plan_of(250, Sizes(low=100, high=100), (Kind.LOG,))
