@@ -1,5 +1,6 @@
 import itertools
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -320,3 +321,16 @@ def test_kinds_that_cannot_be(kinds: tuple[Kind, ...]) -> None:
 def test_the_outermost_plans_that_can_be(messages: int, cycles: int) -> None:
     """One message, and the most that a stamp can number, are plans."""
     assert Span(first=0, count=messages) == plan_of(messages, cycles).span_of(0)
+
+
+def test_longer_tick_makes_larger_batches() -> None:
+    """Who writes to many pipelines gathers for longer: as many, in fewer batches."""
+    usual = plan_of(messages=100, cycles=1, rate=Fraction(1_000, 60))
+    calm = replace(usual, tick=Fraction(1, 4))
+
+    assert 100 == len(list(usual.sends()))
+    assert [4] * 25 == [send.span.count for send in calm.sends()]
+    assert {240_000_000} == {
+        after.due_ns - before.due_ns
+        for before, after in itertools.pairwise(calm.sends())
+    }

@@ -1,6 +1,6 @@
 """Does a daemon grow? Memory by cycles, and its slope over a week's number of them.
 
-    python -m tests.benchmarks.soak                   20,160 cycles: two weeks of minutes
+    python -m tests.benchmarks.soak                 20,160 cycles: two weeks of minutes
     python -m tests.benchmarks.soak --cycles 1000
 
 Everything but the pipe is real: supervisor, probe, ledger, spool, SQLite, metrics. The
