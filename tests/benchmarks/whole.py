@@ -24,7 +24,7 @@ from prober.bench.ends import RUN, Case, Ends, Setting, null
 from prober.bench.meter import rss_bytes
 from prober.clock import NS, SystemClock
 from prober.ledger import Deadlines, Ledger
-from prober.plan import MAX_BATCH, Plan
+from prober.plan import Plan
 from prober.records import Span
 from prober.stamp import Sightings
 from tests.benchmarks import naive
@@ -32,8 +32,9 @@ from tests.benchmarks.races import plan_of
 
 RLP = Case(name="both", reader="rlp", tls=True)
 LATE = Deadlines(late_after_ns=5 * NS, lost_after_ns=60 * NS)
-OUTSTANDING = 10_000_000
+OUTSTANDING = 100_000_000
 LEAST_RATIO = 6.0
+_TOGETHER = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,12 +203,12 @@ async def _floor(shared: Setting) -> Figure:
 
 
 def _memory() -> Figure:
-    """Return what ten million messages that are under way take, half of them here."""
+    """Return what a hundred million messages that are under way take."""
     before = rss_bytes()
     plan: Plan = plan_of(messages=OUTSTANDING)
-    ledger, numbers = Ledger(plan, LATE, ["rlp"]), range(0, OUTSTANDING, MAX_BATCH)
-    for first in numbers:
-        ledger.attempt(Span(first=first, count=MAX_BATCH), 0, 1)
+    ledger = Ledger(plan, LATE, ["rlp"])
+    for first in range(0, OUTSTANDING, _TOGETHER):
+        ledger.attempt(Span(first=first, count=_TOGETHER), 0, 1)
     found = Sightings()
     found.sequences.extend(range(0, OUTSTANDING, 2000))
     found.sent_ns.extend([1] * len(found.sequences))
