@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from markupsafe import Markup
 
 from prober.report.charts import Chart
-from prober.report.charts.svg import Point, box, join, path, tag, text
+from prober.report.charts.svg import box, join, path, tag, text
 from prober.report.formats import Subject
 from prober.report.html import pages
 from prober.report.html_parts import Page
@@ -69,8 +69,7 @@ def _words(page: Page) -> tuple[Markup, float]:
     parts, y = [], float(_MARGIN)
     for words, class_, letters, row in _lines(page):
         for each in textwrap.wrap(words, letters) or [""]:
-            at: Point = (_MARGIN, y)
-            parts.append(text(at, each, class_))
+            parts.append(text((_MARGIN, y), each, class_))
             y += row
         y += row / 3
     return join(parts), y

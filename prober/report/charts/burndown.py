@@ -23,8 +23,8 @@ from prober.report.charts.frame import (
     notes,
     stroke,
 )
-from prober.report.charts.scales import Scale, Tick, linear, ticks, time_ticks
-from prober.report.charts.svg import Point, join, line, number, path, steps
+from prober.report.charts.scales import Point, Scale, Tick, linear, ticks, time_ticks
+from prober.report.charts.svg import join, line, number, path, steps
 from prober.report.facts import Table
 from prober.report.words import moment
 

@@ -27,8 +27,8 @@ from prober.report.charts.percentiles import (
     seconds_axis,
     seconds_ticks,
 )
-from prober.report.charts.scales import Scale, Tick, linear, logarithmic
-from prober.report.charts.svg import Point, path, steps
+from prober.report.charts.scales import Point, Scale, Tick, linear, logarithmic
+from prober.report.charts.svg import path, steps
 from prober.report.facts import Table
 from prober.report.words import duration
 

@@ -1,4 +1,4 @@
-"""Losses by hour and day: a square for each hour, the larger the more was lost.
+"""Losses by hour and day: a dot for each hour, the larger the more was lost.
 
 Its size tells how much, its colour only repeats it. Days run across a wide picture and
 down a narrow one. Beyond two months, the days of the week stand for all of their days.
@@ -13,15 +13,15 @@ from markupsafe import Markup
 from prober import slo
 from prober.clock import NS
 from prober.report.charts.frame import WIDE, Chart, Key, Size, chart, legend
-from prober.report.charts.svg import box, number, path, text
+from prober.report.charts.svg import number, path, tag, text
 from prober.report.facts import Table
 
 _LEVELS: tuple[tuple[float, str, float], ...] = (
-    # Loss from, in words, and the side of its square as a share of an hour's place.
-    (0.1, "from 10 %", 1.0),
-    (0.01, "from 1 %", 0.8),
-    (0.001, "from 0.1 %", 0.62),
-    (0.0, "less", 0.44),
+    # Loss from, in words, and the width of its dot as a share of an hour's place.
+    (0.1, "from 10 %", 0.92),
+    (0.01, "from 1 %", 0.74),
+    (0.001, "from 0.1 %", 0.57),
+    (0.0, "less", 0.42),
 )
 _DAYS = 62
 """The most days that are shown one by one."""
@@ -141,7 +141,7 @@ def _draw(grid: _Grid, size: Size) -> tuple[float, Iterable[Markup]]:
         y = top + (row + 0.5) * _SIDE
         if bad:
             level = _level(bad / total)
-            marks[level] += _square(x, y, _LEVELS[level][2] * min(step, _SIDE))
+            marks[level] += _dot(x, y)
         elif total:
             clean += _dot(x, y)
         else:
@@ -153,16 +153,18 @@ def _draw(grid: _Grid, size: Size) -> tuple[float, Iterable[Markup]]:
         *_hours(step, top, across=across),
         path(clean, "heat-none"),
         path(nothing, "heat-unmeasured"),
-        *(path(d, f"heat heat-{level}") for level, d in marks.items()),
+        *(_dots(d, level, min(step, _SIDE)) for level, d in marks.items()),
     ]
 
 
-def _square(x: float, y: float, side: float) -> str:
-    return box(x - side / 2, y - side / 2, side, side)
-
-
 def _dot(x: float, y: float) -> str:
-    return f"M{number(x)} {number(y)}h0"  # of no length, with round ends
+    """Return a line of no length with round ends: a dot, as wide as it is thick."""
+    return f"M{number(x)} {number(y)}h0"
+
+
+def _dots(d: str, level: int, room: float) -> Markup:
+    across = _LEVELS[level][2] * room
+    return tag("path", d=d, class_=f"heat heat-{level}", stroke_width=across)
 
 
 def _level(loss: float) -> int:
@@ -171,8 +173,8 @@ def _level(loss: float) -> int:
 
 def _keys(grid: _Grid) -> list[Key]:
     keys = [
-        Key(symbol=path(_square(0, 0, side * _SIDE), f"heat heat-{n}"), label=words)
-        for n, (_, words, side) in enumerate(_LEVELS)
+        Key(symbol=_dots(_dot(0, 0), n, _SIDE), label=words)
+        for n, (_, words, _) in enumerate(_LEVELS)
     ]
     keys.append(Key(symbol=path(_dot(0, 0), "heat-none"), label="none lost"))
     if not all(total for _, total in grid.cells.values()):

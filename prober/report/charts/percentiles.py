@@ -22,16 +22,18 @@ from prober.report.charts.frame import (
     stroke,
 )
 from prober.report.charts.scales import (
+    Point,
     Scale,
     Tick,
     around,
     linear,
     log_ticks,
     logarithmic,
+    simplified,
     spread,
     time_ticks,
 )
-from prober.report.charts.svg import Point, line, path, text
+from prober.report.charts.svg import line, path, text
 from prober.report.facts import Table
 from prober.report.words import duration, moment, span
 
@@ -44,6 +46,8 @@ QUANTILES: tuple[tuple[float, str], ...] = (
 _PLOT = 168
 _LEAST_SECONDS = 1e-6
 _MOST_ROWS = 40
+_APART = 4
+"""Units between points at the least: closer ones only fill the picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +180,7 @@ def _course(
 ) -> list[list[Point]]:
     """Return the pieces of one line, broken where nothing arrived.
 
-    Of those that share two units the slowest stands for all.
+    Of those that share a few units the slowest stands for all.
     """
     pieces: list[list[Point]] = [[]]
     for each in slices:
@@ -187,7 +191,7 @@ def _course(
         x = across((each.from_ns + each.to_ns) / 2)
         y = up(seconds)
         piece = pieces[-1]
-        if piece and math.floor(x / 2) == math.floor(piece[-1][0] / 2):
+        if piece and math.floor(x / _APART) == math.floor(piece[-1][0] / _APART):
             piece[-1] = (piece[-1][0], min(y, piece[-1][1]))
         else:
             piece.append((x, y))
@@ -196,7 +200,7 @@ def _course(
 
 def _drawn(pieces: Iterable[Sequence[Point]]) -> str:
     # A single point is drawn, too: a line of no length with round ends.
-    return "".join(line([*piece, piece[-1]]) for piece in pieces)
+    return "".join(line([*simplified(piece), piece[-1]]) for piece in pieces)
 
 
 def _ends(courses: Sequence[list[list[Point]]], frame: Frame) -> Iterable[Markup]:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from itertools import pairwise
 
 from markupsafe import Markup
 
@@ -28,8 +27,15 @@ from prober.report.charts.frame import (
     notes,
     stroke,
 )
-from prober.report.charts.scales import Scale, Tick, linear, time_ticks
-from prober.report.charts.svg import Point, diamond, join, line, number, path
+from prober.report.charts.scales import (
+    Point,
+    Scale,
+    Tick,
+    linear,
+    simplified,
+    time_ticks,
+)
+from prober.report.charts.svg import diamond, join, line, number, path
 from prober.report.facts import Table
 from prober.report.words import many, moment
 
@@ -218,7 +224,7 @@ def _levels(data: Reliability, frame: Frame, across: Scale, up: Scale) -> Markup
         drawn.append(frame.rule(points[0][1], "supports"))
     elif len(points) > 1:
         seen = [(x, min(y, frame.bottom)) for x, y in points]
-        drawn.append(path(line(_straightened(seen)), "supports"))
+        drawn.append(path(line(simplified(seen)), "supports"))
     return join(drawn)
 
 
@@ -250,18 +256,7 @@ def _so_far(slices: Sequence[Slice], across: Scale, up: Scale, none_lost: float)
             # Where several share a place, the worst stands for them.
             worst = max(y, points[int(x)][1]) if int(x) in points else y
             points[int(x)] = (x, worst)
-    return line(_straightened(list(points.values())))
-
-
-def _straightened(points: Sequence[Point]) -> list[Point]:
-    """Leave out points on a line with their neighbours: they change no picture."""
-    kept = list(points[:1])
-    for here, after in pairwise(points[1:]):
-        (x0, y0), (x1, y1), (x2, y2) = kept[-1], here, after
-        straight = y0 + (y2 - y0) * (x1 - x0) / ((x2 - x0) or 1)
-        if abs(y1 - straight) >= 0.25:  # noqa: PLR2004 - a quarter of a unit is not seen
-            kept.append(here)
-    return [*kept, *points[1:][-1:]]
+    return line(simplified(list(points.values())))
 
 
 def _losses(slices: Iterable[Slice], across: Scale, up: Scale) -> str:
@@ -271,7 +266,7 @@ def _losses(slices: Iterable[Slice], across: Scale, up: Scale) -> str:
         if each.bad:
             x = across((each.from_ns + each.to_ns) // 2)
             y = up(_nines(each.bad, each.total))
-            place = int(x / 2)
+            place = int(x / 3)
             if place not in worst or y > worst[place][1]:
                 worst[place] = (x, y)
     return "".join(diamond(*point) for point in worst.values())

@@ -10,6 +10,7 @@ from prober.clock import NS
 
 Scale = Callable[[float], float]
 """From a figure to a coordinate."""
+Point = tuple[float, float]
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _TIME_STEPS = (
@@ -124,3 +125,26 @@ def spread(places: Sequence[float], apart: float) -> list[float]:
         moved[here] = max(moved[here], moved[before] + apart)
     shift = (sum(moved) - sum(places)) / len(places) if places else 0
     return [each - shift for each in moved]
+
+
+def simplified(points: Sequence[Point], room: float = 0.25) -> list[Point]:
+    """Leave out points that are less than `room` above or below the line without them.
+
+    After Douglas and Peucker 1973: of each stretch the farthest point is kept.
+    """
+    kept = {0, len(points) - 1}
+    stretches = [(0, len(points) - 1)]
+    while stretches:
+        first, last = stretches.pop()
+        between = range(first + 1, last)
+        if not between:
+            continue
+        chord = linear(
+            (points[first][0], points[last][0]), (points[first][1], points[last][1])
+        )
+        away = [abs(points[n][1] - chord(points[n][0])) for n in between]
+        if max(away) >= room:
+            middle = between[away.index(max(away))]
+            kept.add(middle)
+            stretches += [(first, middle), (middle, last)]
+    return [point for place, point in enumerate(points) if place in kept]

@@ -4,9 +4,8 @@ from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
+from prober.report.charts.scales import Point
 from prober.report.words import harmless
-
-Point = tuple[float, float]
 
 
 def tag(name: str, *inside: str, **attributes: str | float | None) -> Markup:

@@ -189,6 +189,15 @@ MADE: Mapping[str, Callable[[], Chart]] = {
     "heatmap of a week": lambda: heatmap(7, {5: 1}),
     "heatmap of a quarter": lambda: heatmap(90, {5: 1}),
     "percentiles": lambda: percentiles(0.001, 0.2, None, 0.002),
+    "reliability of a bad month": lambda: reliability(
+        *(1 + 7 * hour % 977 for hour in range(720))
+    ),
+    "heatmap of a bad month": lambda: heatmap(
+        30, {hour: 1 + 7 * hour % 977 for hour in range(720)}
+    ),
+    "percentiles of a restless month": lambda: percentiles(
+        *(0.001 * (1 + 7 * hour % 31) ** 2 for hour in range(720))
+    ),
     "percentiles of nothing": lambda: percentiles(None, None),
     "distribution": lambda: distribution((0.001, 900), (0.01, 99), (2.0, 1)),
     "consumers": lambda: consumers((3, 1, 7), (3, 1, 0), (3, 0, 0)),

@@ -174,16 +174,16 @@ def test_a_forecast_that_is_far_off_is_cut() -> None:
     assert "at this pace it will be gone in" in late.description
 
 
-def test_the_more_an_hour_lost_the_larger_its_square() -> None:
-    """Squares tell by their size how much was lost."""
+def test_the_more_an_hour_lost_the_larger_its_dot() -> None:
+    """Dots tell by their size how much was lost."""
     told = drawn.heatmap(30, {5: 1, 77: 20, 200: 150, 300: 1_000})
 
     sides = []
     for level in range(4):
-        key = paths(told.wide, f"heat heat-{level}")[0]
-        side = re.search(r"h([\d.]+)", key)
-        assert side is not None
-        sides.append(float(side[1]))
+        marks = read(told.wide).iter(f"{SVG}path")
+        found = [e for e in marks if e.get("class") == f"heat heat-{level}"]
+        assert len({each.get("stroke-width") for each in found}) == 1
+        sides.append(float(found[0].get("stroke-width", "0")))
 
     assert sorted(sides, reverse=True) == sides
     assert len(set(sides)) == 4

@@ -12,6 +12,7 @@ from prober.report.charts.scales import (
     linear,
     log_ticks,
     logarithmic,
+    simplified,
     spread,
     ticks,
     time_ticks,
@@ -134,3 +135,23 @@ def test_labels_are_spread(places: list[float]) -> None:
     ordered = sorted(zip(places, moved, strict=True))
     steps = [b[1] - a[1] for a, b in pairwise(ordered)]
     assert all(each >= 12 - 1e-6 for each in steps)
+
+
+@given(heights=st.lists(st.floats(0, 100), min_size=1, max_size=60))
+def test_a_simplified_line_looks_the_same(heights: list[float]) -> None:
+    """A point that is left out lies on the line that is drawn, as far as is seen."""
+    points = [(float(x), y) for x, y in enumerate(heights)]
+
+    kept = simplified(points)
+
+    assert {points[0], points[-1]} <= {*kept} <= {*points}
+    for (x1, y1), (x2, y2) in pairwise(kept):
+        drawn = linear((x1, x2), (y1, y2))
+        between = [(x, y) for x, y in points if x1 <= x <= x2]
+        assert all(abs(drawn(x) - y) < 0.25 + 1e-9 for x, y in between)
+
+
+def test_a_straight_line_is_its_ends() -> None:
+    """Points on a line are left out; a line of nothing stays nothing."""
+    assert [(0, 0), (9, 9)] == simplified([(n, n) for n in range(10)])
+    assert [] == simplified([])
