@@ -14,9 +14,10 @@ from prober.clock import NS, Clock
 from prober.errors import CouldNotProbe, NeverPrimed, ProberError
 from prober.ingress.envelopes import Encoder
 from prober.ledger import Ledger
-from prober.plan import Plan, Send
+from prober.plan import Send
 from prober.probe.agents import AgentsWatch
 from prober.probe.blindness import Blindness
+from prober.probe.cautions import cautions
 from prober.probe.closing import Closing
 from prober.probe.consumer import Consumer, OpenReader
 from prober.probe.health import Health
@@ -38,9 +39,6 @@ SHOW_SECONDS = 0.1
 PATIENT_SECONDS = 1.0
 YIELD_EVERY = 256
 """Messages left out, after which others have their turn."""
-RATE_TOLERANCE = 0.95
-OVERSIZE = 100_000
-"""Bytes of a payload above which Loggregator's own batches get too large for it."""
 
 
 class _Probe:
@@ -62,7 +60,7 @@ class _Probe:
             name: Consumer(
                 leg=legs.reading[name]()
                 if name in legs.reading
-                else Reading(open_reader(), clock, self._scanner, job.alarms),
+                else self._reading(open_reader),
                 open=open_reader,
             )
             for name, open_reader in ways_out.items()
@@ -107,6 +105,16 @@ class _Probe:
             ledger=self.ledger,
             scanner=self._scanner,
             primers=self._primers,
+        )
+
+    def _reading(self, open_reader: OpenReader) -> Reading:
+        """Return a leg in this process for a reader."""
+        return Reading(
+            open_reader(),
+            self._clock,
+            self._scanner,
+            self._job.alarms,
+            counting=self._job.whole_firehose and self._controls.on_look is not None,
         )
 
     def writing(self, ways_in: Sequence[OpenWriter]) -> list[OpenWriting]:
@@ -393,7 +401,7 @@ class _Probe:
             warnings=(
                 *self.warnings,
                 *(words for each in self._blindness for words in each.found),
-                *_warnings(self._job.plan, achieved),
+                *cautions(self._job.plan, achieved),
             ),
             health=self.health.figures(),
         )
@@ -413,30 +421,6 @@ class _Probe:
             return None
         seconds = (self._sends[1] - self._sends[0]) / NS
         return (self.ledger.attempted - self._last_count) / seconds
-
-
-def _warnings(plan: Plan, achieved: float | None) -> list[str]:
-    """What a reader of the result should know of how it was measured."""
-    warnings = []
-    if Kind.COUNTER in plan.kinds:
-        warnings.append(
-            "each stamped counter is a new series to an agent, which forgets all its "
-            "totals after 10,000 of them"
-        )
-    if plan.sizes.high > OVERSIZE:
-        warnings.append(
-            f"a hundred envelopes of more than {OVERSIZE:,} bytes are more than the "
-            "10 MiB that pass between router and reverse log proxy: such batches are "
-            "lost there, uncounted"
-        )
-    # What is withheld has its place in time, too.
-    asked = plan.rate and plan.rate * plan.to_send / plan.messages
-    if asked and achieved and achieved < RATE_TOLERANCE * asked:
-        warnings.append(
-            f"{float(asked):,.0f}/s were asked for and {achieved:,.0f}/s achieved: "
-            "this machine, or push-back from the pipeline, held the writer up"
-        )
-    return warnings
 
 
 async def probe(

@@ -92,6 +92,8 @@ class Attachment:
     """How far behind its arrivals we were at most in the last second."""
     waited_bytes: int
     """The most that waited in our own queue in that time."""
+    foreign: int | None
+    """Envelopes of others that came in that time; None where only our own are read."""
     under_way: int
     due: int
     """Messages of open cycles that should have come by now."""

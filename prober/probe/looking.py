@@ -48,6 +48,7 @@ class Looking:
             cut=consumer.cut,
             lag_seconds=lag,
             waited_bytes=leg.waited_bytes() if isinstance(leg, Reading) else 0,
+            foreign=leg.foreign() if isinstance(leg, Reading) else None,
             under_way=ledger.under_way(name),
             due=due,
             overdue=overdue,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from prober.clock import NS, Clock
 from prober.egress import Reader
+from prober.egress.counting import envelopes
 from prober.probe.groups import Group, grouped
 from prober.records import Arrival, Evidence, Fault, Kind
 from prober.stamp import Scanner, Sightings
@@ -74,7 +75,8 @@ class ReadingLeg(Protocol):
 class Reading:
     """The leg of one reader in this process; see `ReadingLeg`.
 
-    `alarms` are texts that are looked for beside stamps.
+    `alarms` are texts that are looked for beside stamps; if `counting`, it is counted
+    how much came of others.
     """
 
     def __init__(
@@ -83,12 +85,15 @@ class Reading:
         clock: Clock,
         scanner: Scanner,
         alarms: Collection[bytes] = (),
+        *,
+        counting: bool = False,
     ) -> None:
         self._reader, self._clock, self._scanner = reader, clock, scanner
         self._alarms = alarms
         self._unbooked_ns: int | None = None
         """What came from then on may not be booked; None if nothing waits for it."""
-        self._waited = 0
+        self._waited = self._foreign = 0
+        self._counting = counting
 
     @property
     def transport(self) -> str:
@@ -125,8 +130,10 @@ class Reading:
             self._waited = max(self._waited, sum(map(_size, items)))
             for item in grouped(items):
                 if isinstance(item, Group):
+                    self._count(item)
                     for sighted in self._look(item):
                         self._unbooked_ns = sighted.first_ns
+                        self._foreign -= _ours(sighted.found)
                         yield sighted
                         await asyncio.sleep(0)
                 else:
@@ -143,6 +150,22 @@ class Reading:
         """
         waited, self._waited = self._waited, 0
         return waited
+
+    def foreign(self) -> int | None:
+        """Return how many envelopes of others came since this was last asked.
+
+        None if nobody counts.
+        """
+        foreign, self._foreign = max(0, self._foreign), 0
+        return foreign if self._counting else None
+
+    def _count(self, group: Group) -> None:
+        if self._counting:
+            self._foreign += sum(
+                envelopes(self.transport, raw)
+                for arrival in group.members
+                for raw in arrival.batches
+            )
 
     def _look(self, group: Group) -> Iterator[Sighted]:
         """Look through arrivals: each by itself, if they tell who is attached when."""
@@ -169,6 +192,12 @@ class Reading:
                 for at_ns in group.having(text)
             ),
         )
+
+
+def _ours(found: Sightings) -> int:
+    """Return how many envelopes of this run were found."""
+    aids = len(found.primers) + len(found.trailers)
+    return len(found.sequences) + len(found.damaged) + aids
 
 
 def _size(item: Arrival | Evidence) -> int:

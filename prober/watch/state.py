@@ -1,5 +1,6 @@
 """How it stands with one environment, kept up to date by whoever watches it."""
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -9,6 +10,8 @@ from prober.probe import Attachment
 from prober.watch.ourselves import Peak
 from prober.watch.watched import Watched
 
+RATE_SECONDS = 10
+"""What others send is told as the mean over so many looks, one a second."""
 OURS = (
     "token",
     "secret",
@@ -34,10 +37,16 @@ class Measuring:
     attached: Mapping[str, Attachment] = field(default_factory=dict)
     _lag: Peak = field(default_factory=Peak)
     _waited: Peak = field(default_factory=Peak)
+    _foreign: deque[int] = field(default_factory=lambda: deque(maxlen=RATE_SECONDS))
 
     def see(self, attached: Mapping[str, Attachment], at_ns: int) -> None:
         """Take in how it stands with the consumers."""
         self.attached = attached
+        foreign = [
+            each.foreign for each in attached.values() if each.foreign is not None
+        ]
+        if foreign:  # every consumer reads the same
+            self._foreign.append(max(foreign))
         for each in attached.values():
             self._lag.see(at_ns, each.lag_seconds)
             self._waited.see(at_ns, each.waited_bytes)
@@ -92,7 +101,9 @@ class Measuring:
             own_rate=watched.sample.messages * NS / watched.every_ns
             if measuring
             else 0,
-            foreign_rate=None,
+            foreign_rate=sum(self._foreign) / len(self._foreign)
+            if measuring and self._foreign
+            else None,
             waiting=waiting,
         )
 
