@@ -3,11 +3,13 @@
 import io
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import resvg_py
 from PIL import Image
 from pyarrow import parquet
 
@@ -38,6 +40,15 @@ def test_a_picture(name: str) -> None:
 
     assert 1_600 == picture.width
     assert {palette()["--paper"], palette()["--red"]} <= colours
+
+
+def test_a_picture_without_words_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no font, nothing is written that would lack its words."""
+    bare = partial(resvg_py.svg_to_bytes, skip_system_fonts=True)
+    monkeypatch.setattr(resvg_py, "svg_to_bytes", bare)
+
+    with pytest.raises(UsageError, match="no font was found"):
+        FORMATS["png"].render(renew.SUBJECTS["met"]())
 
 
 @pytest.mark.parametrize("name", ["no_data", "month", "foundations", "upgrade"])
