@@ -83,7 +83,7 @@ class Scanner:
         search = self._search_both if in_base64 else self._search_plain
         places = iter(search.find(raw))
         for wrapping in (self._plain, self._base64)[: 1 + in_base64]:
-            starts = wrapping.starts(next(places), next(places))
+            starts = wrapping.starts(raw, next(places), next(places))
             if until is not None:
                 starts = starts[starts < until]
             if starts.size:

@@ -41,6 +41,8 @@ class Needle:
             (at, np.frombuffer(text, dtype=np.uint32, count=1, offset=at)[0])
             for at in ends
         ]
+        self._alike = len({int(word) for _, word in self._words}) < _WORD
+        """Two of its words are the same: each then tells of several places."""
 
     def words_in(self, words: Words, marks: Mask, more: Mask) -> Places:
         """Return which words are one of its own; two masks are given to be used."""
@@ -50,15 +52,22 @@ class Needle:
             np.logical_or(marks, more, out=marks)
         return np.flatnonzero(marks)
 
-    def places(self, raw: bytes, words: Words, hits: Places) -> Places:
-        """Return where it starts, ascending, given which words are one of its own."""
-        if not hits.size:
-            return hits
+    def near(self, words: Words, hits: Places) -> Places:
+        """Return where it may start, ascending, given the words that are its own."""
         told = words[hits]
-        near = [hits[told == word] * _WORD - at for at, word in self._words]
-        places = np.sort(np.concatenate(near))
+        if not self._alike:
+            places = hits * _WORD
+            for at, word in self._words:
+                np.subtract(places, at, out=places, where=told == word)
+        else:
+            near = [hits[told == word] * _WORD - at for at, word in self._words]
+            places = np.concatenate(near)
+        return places if (places[1:] > places[:-1]).all() else np.sort(places)
+
+    def stands(self, raw: bytes, places: Places) -> Places:
+        """Return those of ascending places where it stands, whole."""
         last = len(raw) - self._text.itemsize
-        if places[0] < 0 or places[-1] > last:
+        if places.size and (places[0] < 0 or places[-1] > last):
             places = places[(places >= 0) & (places <= last)]
         alike = taken(raw, places, self._text.itemsize) == self._text
         return places if alike.all() else places[alike]
@@ -76,7 +85,7 @@ class Search:
         self._masks = np.empty((2, _PART), dtype=np.bool_)
 
     def find(self, raw: bytes) -> list[Places]:
-        """Return where each needle starts, ascending."""
+        """Return where each needle may start, ascending: most often it does."""
         words = np.frombuffer(raw, dtype=np.uint32, count=len(raw) // _WORD)
         hits: list[list[Places]] = [[] for _ in self._needles]
         for first in range(0, words.size, _PART):
@@ -88,7 +97,7 @@ class Search:
                     found.append(here + first if first else here)
         none = np.empty(0, dtype=np.int64)
         return [
-            needle.places(raw, words, np.concatenate(found) if found else none)
+            needle.near(words, np.concatenate(found) if found else none)
             for needle, found in zip(self._needles, hits, strict=True)
         ]
 
@@ -130,14 +139,16 @@ class Wrapping:
         self.span = span
         """How many bytes, wrapped, a number of bytes takes."""
 
-    def starts(self, by_marker: Places, by_run: Places) -> Places:
+    def starts(self, raw: bytes, marker_near: Places, run_near: Places) -> Places:
         """Return where a token starts, or what may be one, ascending.
 
-        Told where the marker was found, and where the run.
+        Told where the marker may stand, and where the run.
         """
-        by_run = by_run - self._run_at
-        if np.array_equal(by_marker, by_run):
+        marker, run = self.needles
+        by_marker = marker.stands(raw, marker_near)
+        if np.array_equal(by_marker, run_near - self._run_at):
             return by_marker
+        by_run = run.stands(raw, run_near) - self._run_at
         both = np.sort(np.concatenate((by_marker, by_run)))
         return both[(both >= 0) & (np.diff(both, prepend=-1) > 0)]
 

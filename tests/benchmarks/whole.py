@@ -24,7 +24,6 @@ from prober.bench.ends import RUN, Case, Ends, Setting, null
 from prober.bench.meter import rss_bytes
 from prober.clock import NS, SystemClock
 from prober.ledger import Deadlines, Ledger
-from prober.plan import Plan
 from prober.records import Span
 from prober.stamp import Sightings
 from tests.benchmarks import naive
@@ -205,7 +204,7 @@ async def _floor(shared: Setting) -> Figure:
 def _memory() -> Figure:
     """Return what a hundred million messages that are under way take."""
     before = rss_bytes()
-    plan: Plan = plan_of(messages=OUTSTANDING)
+    plan = plan_of(messages=OUTSTANDING)
     ledger = Ledger(plan, LATE, ["rlp"])
     for first in range(0, OUTSTANDING, _TOGETHER):
         ledger.attempt(Span(first=first, count=_TOGETHER), 0, 1)
