@@ -20,6 +20,7 @@ import rich_click as click
 from prober.cli import values
 from prober.cli.stored import NOWHERE
 from prober.clock import NS, SystemClock
+from prober.errors import ProberError
 
 if TYPE_CHECKING:  # what imports gRPC is imported by who runs
     from prober.cli.watching import Wanted
@@ -30,6 +31,7 @@ if TYPE_CHECKING:  # what imports gRPC is imported by who runs
 
     Reload = Callable[[], Sequence[Watched]]
 
+EXIT_INTERRUPTED = 130
 _SPOOL_SECONDS = 5.0
 """How long results are written for when the daemon leaves."""
 
@@ -207,8 +209,8 @@ async def _watch(
         )
         daemon = Daemon(around)
         try:
-            async with page.running(), alarms.running():
-                with _signals(daemon):
+            with _signals(daemon):
+                async with page.running(), alarms.running():
                     _greet(tell, wanted, address)
                     await daemon.run(wanted.watched)
         finally:
@@ -241,6 +243,14 @@ def _greet(tell: "Tell", wanted: "Wanted", address: str) -> None:
         tell(Notice(at_ns=at_ns, said="history", words=words))
 
 
+def _aborted() -> ProberError:
+    error = ProberError(
+        "aborted: cycles that were open are told as inconclusive at the next start"
+    )
+    error.exit_code = EXIT_INTERRUPTED
+    return error
+
+
 @contextlib.contextmanager
 def _signals(daemon: "Daemon") -> Iterator[None]:
     """Leave on SIGTERM and Ctrl-C, abort on the second; reload on SIGHUP."""
@@ -261,7 +271,7 @@ def _signals(daemon: "Daemon") -> Iterator[None]:
     try:
         yield
     except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
+        raise _aborted() from None
     finally:
         for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(each)

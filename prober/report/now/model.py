@@ -31,7 +31,8 @@ class Now:
     alerts: str
     """Whom they wake; empty if nobody looked."""
     lines: tuple[Line, ...]
-    """In order, those that apply: now, who, mine?, platform, budget, changed, do."""
+    """In order, those that apply: now, who, mine?, platform, load, budget, changed and
+    do."""
     checks: tuple[Check, ...]
     """Is it mine?"""
     live: Live | None
@@ -82,6 +83,7 @@ def _lines(case: Case, condition: Condition) -> Iterable[Line]:
         ("who", sentences.who(case) if losing else ""),
         ("mine?", sentences.mine(case)),
         ("platform", sentences.platform(case) if losing else ""),
+        ("load", sentences.load(case)),
         ("budget", sentences.budget(case)),
         ("changed", sentences.changed(case)),
         ("do", hint(case, condition)),

@@ -14,7 +14,7 @@ from prober.report.now.case import Case
 from prober.report.now.checks import checks
 from prober.report.now.conditions import TITLES, Condition
 from prober.report.now.ladder import next_try_ns
-from prober.report.words import STATES, many, moment
+from prober.report.words import STATES, many, moment, rate
 from prober.slo.words import floor_text, format_loss, format_target
 
 _FEW_NOTES = 2
@@ -178,6 +178,15 @@ def _increases(case: Case, since: int) -> Iterable[PlatformIncrease]:
 
 _HALF_CYCLE_NS = 30 * NS
 """Counters come every five seconds, so that a drop may be told in the cycle before."""
+
+
+def load(case: Case) -> str:
+    """Return our own share of the traffic, where all of it is read."""
+    live = case.live
+    if live is None or not case.heard or live.foreign_rate is None:
+        return ""
+    whole = live.own_rate + live.foreign_rate
+    return f"{rate(live.own_rate)} of ours, of {rate(whole)} that the Firehose brings"
 
 
 def budget(case: Case) -> str:

@@ -182,6 +182,15 @@ def test_budget_that_is_spent() -> None:
     assert lines(found)["do"].startswith("hold what is risky")
 
 
+def test_own_share_of_the_traffic() -> None:
+    """Where the whole Firehose is read it is told what part of it is ours."""
+    found = now(known(lives=[live(foreign_rate=995.0)]))
+
+    load = "5.0/s of ours, of 1,000/s that the Firehose brings"
+    assert load == lines(found)["load"]
+    assert lines(found)["mine?"].endswith("foreign logs seen")
+
+
 def test_no_objective() -> None:
     """Without one there is no budget, no burn, and loss is told all the same."""
     recent = [cycle("03:07:14", lost=3)]
