@@ -73,16 +73,29 @@ class Tokens:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._key = secrets.token_bytes(32)
+        self._revoked = 0
+        self._step_ns = 0
+
+    def expire(self) -> None:
+        """End every token that was issued so far."""
+        self._revoked += 1
+
+    def step_clock(self, step_ns: int) -> None:
+        """Set the clock that says which tokens are over."""
+        self._step_ns += step_ns
+
+    def _now_ns(self) -> int:
+        return self._clock.now_ns() + self._step_ns
 
     def issue(self, claims: Mapping[str, Any], seconds: float) -> tuple[str, str]:
         """Return a token that is good for so long, and its number."""
-        now = self._clock.now_ns() // NS
+        now = self._now_ns() // NS
         number = uuid.uuid4().hex
         return self._sign(claims, number, now, now + int(seconds)), number
 
     def issue_refresh(self, claims: Mapping[str, Any], seconds: float) -> str:
         """Return a token that is good for nothing but for other tokens."""
-        now = self._clock.now_ns() // NS
+        now = self._now_ns() // NS
         return self._sign(claims, uuid.uuid4().hex + _REFRESH, now, now + int(seconds))
 
     def read(self, token: str, *, refresh: bool = False) -> Mapping[str, Any] | None:
@@ -96,10 +109,13 @@ class Tokens:
 
     def is_over(self, claims: Mapping[str, Any]) -> bool:
         """Tell whether a token's time is over."""
-        return bool(claims["exp"] * NS <= self._clock.now_ns())
+        revoked = claims["rev_sig"] != str(self._revoked)
+        return bool(revoked or claims["exp"] * NS <= self._now_ns())
 
     def _sign(self, claims: Mapping[str, Any], number: str, now: int, end: int) -> str:
-        body = {"jti": number, **claims, "iat": now, "exp": end}
+        # A refreshed token takes its claims over, but not what makes it void.
+        mine = {"rev_sig": str(self._revoked), "iat": now, "exp": end}
+        body = {"jti": number, **claims, **mine}
         head = f"{_encoded(_HEADER)}.{_encoded(body)}"
         return f"{head}.{self._signature(head)}"
 

@@ -132,10 +132,11 @@ class Agent:
 
     def _methods(self) -> Mapping[str, wire.Method]:
         async def send(raw: bytes, context: wire.Context) -> bytes:
-            self._take((await wire.decode(EnvelopeBatch, raw, context)).batch)
+            take((await wire.decode(EnvelopeBatch, raw, context)).batch)
             return SendResponse().SerializeToString()
 
-        return {**wire.ingress_methods(self._take), "Send": wire.unary(send)}
+        take = self._setting.tapped("agent", self._take)
+        return {**wire.ingress_methods(take), "Send": wire.unary(send)}
 
     def _take(self, batch: Sequence[Envelope]) -> None:
         self._ingress.add(len(batch))

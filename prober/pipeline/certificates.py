@@ -95,6 +95,12 @@ def provide(directory: Path, now_ns: int, web_host: str | None = None) -> None:
     _write_all(directory, leaves, now)
 
 
+def renew(directory: Path, now_ns: int, web_host: str | None = None) -> None:
+    """Replace all certificates, those of the CA included."""
+    now = dt.datetime.fromtimestamp(now_ns / 1e9, dt.UTC)
+    _write_all(directory, _leaves(web_host), now)
+
+
 def _leaves(web_host: str | None) -> _Leaves:
     hosts = {name: [name] for name in _USAGES if name != WEB}
     if web_host is not None:
@@ -258,7 +264,9 @@ def _key_pem(key: _Key) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file that nobody else may read, not even for a moment."""
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600, exist_ok=False)
-    path.write_bytes(content)
+    """Write a file that nobody else may read, and that is whole for who reads it."""
+    beside = path.with_name(f".{path.name}.new")
+    beside.unlink(missing_ok=True)
+    beside.touch(mode=0o600, exist_ok=False)
+    beside.write_bytes(content)
+    beside.replace(path)

@@ -2,9 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from grpc import aio
 
@@ -13,6 +14,9 @@ from prober.pipeline import certificates
 from prober.pipeline.buffers import Tally, Track
 from prober.pipeline.profile import Profile
 from prober.pipeline.wire import Server, Services, open_channel
+
+if TYPE_CHECKING:  # what is there only in a stack that is started with faults
+    from prober.pipeline.faults import Laboratory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +34,7 @@ class Setting:
     """The owner of every task; one that fails ends the stack."""
     fail: Callable[[Exception], None]
     """Takes errors from where no task of ours could raise them."""
+    laboratory: "Laboratory | None" = None
 
     def lots(self, name: str) -> random.Random:
         """Return a source of random choices of its own for each name."""
@@ -42,7 +47,33 @@ class Setting:
     def server(self, name: str, leaf: str, port: int, services: Services) -> Server:
         """Return a server that shows the certificate of `leaf`; port 0 is any."""
         files = certificates.tls(self.directory, leaf, leaf)
+        if self.laboratory is not None:
+            services = self.laboratory.guarded(name, services)
         return Server(name, (self.host, port), files, services, self.fail)
+
+    def tapped(
+        self, place: str, take: Callable[[Sequence[Any]], None], stream: str = ""
+    ) -> Callable[[Sequence[Any]], None]:
+        """Return what takes items in at a place, past the faults that are there."""
+        if self.laboratory is None:
+            return take
+        return self.laboratory.tapped(place, take, stream)
+
+    def through(
+        self, place: str, stream: str
+    ) -> Callable[[Sequence[Any]], Sequence[Any]] | None:
+        """Return what faults make of items that are read at a place; None for none."""
+        if self.laboratory is None:
+            return None
+        passed: list[Any] = []
+        tap = self.laboratory.tapped(place, passed.extend, stream)
+
+        def pass_on(items: Sequence[Any]) -> Sequence[Any]:
+            passed.clear()
+            tap(items)
+            return tuple(passed)
+
+        return pass_on
 
     def dial(
         self, leaf: str, peer: str, address: str, keepalive_timeout: float = 20
@@ -59,11 +90,12 @@ class Tasks:
         self._group = group
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, work: Coroutine[None, None, None]) -> None:
+    def start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Run `work` until it ends or the component does."""
         task = self._group.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def cancel(self) -> None:
         """End all of them, and return when they have ended."""

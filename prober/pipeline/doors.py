@@ -75,6 +75,10 @@ class Doors:
         """Return the door of that name, if it is open."""
         return self._doors.get(name)
 
+    def items(self) -> Collection[tuple[str, Door]]:
+        """Return all that is open, by name, in the order in which it was opened."""
+        return self._doors.items()
+
     def ends(self) -> dict[str, str]:
         """Return the URLs of all that is open, and the consumers' client."""
         urls = {f"{name}_url": door.url for name, door in self._doors.items()}

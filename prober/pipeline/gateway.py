@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from prober.clock import NS
@@ -15,7 +15,7 @@ from prober.pipeline.statistics import ComponentStatistics
 from prober.pipeline.uaa import Uaa
 from prober.pipeline.web import Request, Response
 from prober.pipeline.wire import EGRESS, PeerGone, connect, peer_may_go
-from prober.rpc.loggregator_v2.envelope_pb2 import EnvelopeBatch
+from prober.rpc.loggregator_v2.envelope_pb2 import Envelope, EnvelopeBatch
 
 if TYPE_CHECKING:
     from grpc import aio
@@ -26,6 +26,8 @@ GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _CLOSING = b"event: closing\ndata: closing due to stream timeout\n\n"
 
 Call: TypeAlias = "aio.UnaryStreamCall[bytes, bytes]"
+Change: TypeAlias = Callable[[Sequence[Envelope]], Sequence[Envelope]]
+"""What faults make of a batch."""
 _Method: TypeAlias = "aio.UnaryStreamMultiCallable[bytes, bytes]"
 
 
@@ -89,7 +91,7 @@ class Gateway:
             status=200,
             content_type="text/event-stream",
             headers={"Cache-Control": "no-cache", "Connection": "keep-alive"},
-            chunks=self._events(call),
+            chunks=self._events(call, values.get("shard_id", [""])[0]),
         )
 
     async def _may_read(self, request: Request, values: query.Values) -> bool:
@@ -128,16 +130,17 @@ class Gateway:
         if channel is not None:
             await channel.close()
 
-    async def _events(self, call: Call) -> AsyncGenerator[bytes, None]:
+    async def _events(self, call: Call, shard: str) -> AsyncGenerator[bytes, None]:
         """Yield what a consumer is sent, until its time is over or the RLP's is.
 
         One batch is read ahead, and the next only when that one is written out: who
         reads slowly is waited for, and the RLP drops.
         """
         clock, profile = self._setting.clock, self._setting.profile
+        change = self._setting.through("gateway", shard)
         end = asyncio.ensure_future(clock.sleep(profile.gateway_life))
         quiet = asyncio.ensure_future(clock.sleep(profile.gateway_heartbeat))
-        batch = asyncio.ensure_future(self._read(call))
+        batch = asyncio.ensure_future(self._read(call, change))
         self._streams += 1
         try:
             while not end.done():
@@ -150,7 +153,7 @@ class Gateway:
                 elif (read := batch.result()) is None:
                     return
                 else:
-                    batch = asyncio.ensure_future(self._read(call))
+                    batch = asyncio.ensure_future(self._read(call, change))
                     yield f"data: {batch_json(read)}\n\n".encode()
                     self._egress += len(read.batch)
                 quiet.cancel()
@@ -161,7 +164,7 @@ class Gateway:
                 each.cancel()
             call.cancel()
 
-    async def _read(self, call: Call) -> EnvelopeBatch | None:
+    async def _read(self, call: Call, change: Change | None) -> EnvelopeBatch | None:
         """Return the next batch; nothing when the RLP refuses, leaves or dies."""
         try:
             with peer_may_go():
@@ -172,6 +175,8 @@ class Gateway:
             return None  # the end of the stream
         batch = EnvelopeBatch.FromString(raw)
         self._ingress += len(batch.batch)
+        if change is not None:
+            batch = EnvelopeBatch(batch=change(batch.batch))
         return batch
 
 

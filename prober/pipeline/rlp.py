@@ -167,6 +167,7 @@ class Rlp:
         profile, clock = self._setting.profile, self._setting.clock
         inlet = Inlet[Envelope](profile.rlp_inlet)
         outlet = Outlet(self._tally, self._dropped.add)
+        put = self._setting.tapped("rlp", outlet.set_all, request.shard_id)
         preferred = request.use_preferred_tags
 
         async def write_counted(batch: Sequence[Envelope]) -> None:
@@ -187,18 +188,20 @@ class Rlp:
                 for pool in self._pools:
                     wanted = envelopes(request)
                     tasks.create_task(follow(pool, wanted, inlet, clock))
-                tasks.create_task(self._forward(inlet, outlet))
+                tasks.create_task(self._forward(inlet, put))
                 tasks.create_task(BatchPump(outlet, write_counted, rhythm, clock).run())
                 tasks.create_task(self._until_stopped())
         finally:
             self._disconnects.add(len(self._pools))
             outlet.close()
 
-    async def _forward(self, inlet: Inlet[Envelope], outlet: Outlet) -> None:
+    async def _forward(
+        self, inlet: Inlet[Envelope], put: Callable[[Sequence[Envelope]], None]
+    ) -> None:
         while True:
             envelopes = await inlet.take()
             self._ingress.add(len(envelopes))
-            outlet.set_all(envelopes)
+            put(envelopes)
 
     async def _until_stopped(self) -> None:
         await self._stopping.wait()

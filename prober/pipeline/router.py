@@ -65,7 +65,9 @@ class Router:
         )
         services = {
             # `Send` is not served here: gRPC answers UNIMPLEMENTED by itself.
-            wire.INGRESS: wire.ingress_methods(self._take),
+            wire.INGRESS: wire.ingress_methods(
+                setting.tapped(f"router-{number}", self._take)
+            ),
             wire.EGRESS: self._egress_methods(),
         }
         self._v1: V1Egress | None = None

@@ -28,6 +28,8 @@ from prober.records import BufferDrops, Tls
 
 if TYPE_CHECKING:  # what speaks HTTP is imported by who opens such a door
     from prober.pipeline.doors import Door, Doors
+    from prober.pipeline.faults import Laboratory, Scenario
+    from prober.pipeline.faults.hands import Component, Hands
     from prober.pipeline.uaa import Uaa
 
 DOORS = ("gateway", "firehose", "metrics")
@@ -42,7 +44,7 @@ class ReferenceStack:
     their ports by name, and that of `uaa`. `tls_dir` keeps the certificates for the
     next time; without it they are thrown away. `track` is the source_id and instance_id
     of the envelopes that every buffer counts apart. Routers are numbered from 0, as in
-    `router_addresses`.
+    `router_addresses`. `faults` are applied from `begin_faults` on.
 
     Entering raises UsageError when a port is taken or `tls_dir` cannot be used. A
     component that fails ends the block with an ExceptionGroup.
@@ -63,6 +65,7 @@ class ReferenceStack:
         doors: Collection[str] = (),
         door_ports: Mapping[str, int] | None = None,
         track: Track | None = None,
+        faults: "Scenario | None" = None,
     ) -> None:
         if routers < 1:
             raise UsageError(f"the stack needs at least one router, not {routers}")
@@ -84,6 +87,9 @@ class ReferenceStack:
         self._agent_port, self._rlp_port = agent_port, rlp_port
         self._router_ports = router_ports or (0,) * routers
         self._track = track
+        self._faults = faults
+        self.laboratory: Laboratory | None = None
+        self._fronts: dict[str, str] = {}
         self._doors: Doors | None = None
         self._closing = AsyncExitStack()
 
@@ -106,7 +112,7 @@ class ReferenceStack:
     @property
     def agent_address(self) -> str:
         """Where writers connect to, expecting the name `metron`."""
-        return self._agent.address
+        return self._fronts.get("agent", self._agent.address)
 
     @property
     def router_addresses(self) -> tuple[str, ...]:
@@ -116,22 +122,22 @@ class ReferenceStack:
     @property
     def rlp_address(self) -> str:
         """Where consumers connect to, expecting the name `reverselogproxy`."""
-        return self._rlp.address
+        return self._fronts.get("rlp", self._rlp.address)
 
     @property
     def gateway_url(self) -> str:
         """Where consumers get server-sent events; the door is called `gateway`."""
-        return self._door("gateway").url
+        return self._url("gateway")
 
     @property
     def firehose_url(self) -> str:
         """Where consumers open websockets; the door is called `firehose`."""
-        return self._door("firehose").url
+        return self._url("firehose")
 
     @property
     def uaa_url(self) -> str:
         """Where tokens for these two come from."""
-        return self._door("uaa").url
+        return self._url("uaa")
 
     @property
     def metrics_address(self) -> str:
@@ -147,6 +153,7 @@ class ReferenceStack:
         """Return the addresses and the certificates' directory as plain values."""
         return {
             **(self._doors.ends() if self._doors else {}),
+            **{f"{n}_url": u for n, u in self._fronts.items() if "://" in u},
             "agent_address": self.agent_address,
             "router_addresses": self.router_addresses,
             "rlp_address": self.rlp_address,
@@ -269,7 +276,8 @@ class ReferenceStack:
         tasks = Tasks(group)
         tasks.start(watch())
         opened.push_async_callback(tasks.cancel)
-        return Setting(
+        self.laboratory = self._equipped(group)
+        setting = Setting(
             profile=self._profile,
             clock=self._clock,
             seed=self._seed,
@@ -278,7 +286,12 @@ class ReferenceStack:
             track=self._track,
             tasks=group,
             fail=fail,
+            laboratory=self.laboratory,
         )
+        self._dial_agent = lambda: setting.dial(
+            certificates.CLIENT, certificates.AGENT, self.agent_address
+        )
+        return setting
 
     async def _start(self, setting: Setting, opened: AsyncExitStack) -> None:
         """Start what is dialled before who dials it; end in the opposite order."""
@@ -295,17 +308,84 @@ class ReferenceStack:
         for router in self._routers:
             opened.push_async_callback(router.kill)
             await router.start()
-        addresses = self.router_addresses
-        self._rlp = Rlp(setting, self._rlp_port, addresses, lambda: self.agent_address)
+        self._rlp = Rlp(
+            setting,
+            self._own_port("rlp/consumer", self._rlp_port),
+            await self._reach_routers("router-{}/rlp"),
+            lambda: self.agent_address,
+        )
         opened.push_async_callback(self._rlp.kill)
         await self._rlp.start()
         self._agent = Agent(
-            setting, self._agent_port, addresses, self._metrics_door(setting)
+            setting,
+            self._own_port("writer/agent", self._agent_port),
+            await self._reach_routers("agent/router-{}"),
+            self._metrics_door(setting),
         )
         opened.push_async_callback(self._agent.kill)
         await self._agent.start()
         if {"gateway", "firehose"} & set(self._doors_wanted):
             await self._open_doors(setting, opened)
+        if self.laboratory is not None:
+            opened.push_async_callback(self.laboratory.close)
+            await self._raise_fronts()
+
+    # Faults, if there are any: relays in the way of connections, and a laboratory.
+
+    def begin_faults(self) -> None:
+        """Let the timeline of the faults begin now, if there are any."""
+        if self.laboratory is not None:
+            self.laboratory.begin(self._hands())
+
+    def _equipped(self, group: asyncio.TaskGroup) -> "Laboratory | None":
+        if self._faults is None:
+            return None
+        from prober.pipeline.faults import Laboratory, Layout  # noqa: PLC0415
+
+        layout = Layout(len(self._router_ports), self._doors_wanted)
+        return Laboratory(self._faults, layout, self._clock, group, self._host)
+
+    def _own_port(self, hop: str, port: int) -> int:
+        """Return a component's own port: any, where a relay takes the one asked for."""
+        return 0 if self.laboratory and self.laboratory.relays(hop) else port
+
+    async def _reach(self, hop: str, target: str, port: int = 0) -> str:
+        """Return where to dial over a hop: the target itself, or a relay before it."""
+        if self.laboratory is None:
+            return target
+        return await self.laboratory.reach(hop, target, port)
+
+    async def _reach_routers(self, hop: str) -> list[str]:
+        return [
+            await self._reach(hop.format(number), router.address)
+            for number, router in enumerate(self._routers, start=1)
+        ]
+
+    async def _raise_fronts(self) -> None:
+        """Open the relays that clients outside meet."""
+        agent, rlp = self._agent.address, self._rlp.address
+        self._fronts = {
+            "agent": await self._reach("writer/agent", agent, self._agent_port),
+            "rlp": await self._reach("rlp/consumer", rlp, self._rlp_port),
+        }
+        for name, door in self._doors.items() if self._doors else ():
+            scheme, target = door.url.split("://")
+            port = self._door_ports.get(name, 0)
+            front = await self._reach(f"{name}/consumer", target, port)
+            self._fronts[name] = f"{scheme}://{front}"
+
+    def _hands(self) -> "Hands":
+        from prober.pipeline.faults.hands import Hands  # noqa: PLC0415 - see above
+
+        routers = {f"router-{n}": r for n, r in enumerate(self._routers, start=1)}
+        ours: dict[str, Component] = {**routers, "rlp": self._rlp, "agent": self._agent}
+        return Hands(
+            components={**ours, **dict(self._doors.items() if self._doors else ())},
+            uaa=self._doors.uaa if self._doors else None,
+            dial_agent=self._dial_agent,
+            directory=self._directory,
+            web_host=self._host if self._doors_wanted else None,
+        )
 
     def _metrics_door(self, setting: Setting) -> MetricsDoor | None:
         if "metrics" not in self._doors_wanted:
@@ -319,16 +399,21 @@ class ReferenceStack:
         from prober.pipeline.doors import Doors, Ends  # noqa: PLC0415 - see above
 
         ends = Ends(
-            rlp=self.rlp_address,
-            routers=self.router_addresses,
+            rlp=await self._reach("rlp/gateway", self._rlp.address),
+            routers=await self._reach_routers("router-{}/firehose"),
             agent=lambda: self.agent_address,
         )
-        self._doors = Doors(setting, self._door_ports)
+        ports = self._door_ports.items()
+        own = {name: self._own_port(f"{name}/consumer", port) for name, port in ports}
+        self._doors = Doors(setting, own)
         await self._doors.open(self._doors_wanted, ends, opened)
 
     def _door(self, name: str) -> "Door":
         door = self._doors.get(name) if self._doors else None
         return door or _missing(name)
+
+    def _url(self, name: str) -> str:
+        return self._fronts.get(name) or self._door(name).url
 
     def _uaa(self) -> "Uaa":
         return self._doors.uaa if self._doors else _missing("uaa")

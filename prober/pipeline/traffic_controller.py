@@ -162,7 +162,7 @@ class TrafficController:
     async def _serve(self, socket: Socket, request: Request, entry: _Entry) -> None:
         """Join the routers' streams, and send the consumer what comes."""
         inlet = Inlet[bytes](self._setting.profile.controller_inlet)
-        wanted = self._counted(subscription(entry.request))
+        wanted = self._counted(subscription(entry.request), entry.request.shardID)
 
         def told_slow() -> None:
             self._slow.add(1)
@@ -181,11 +181,13 @@ class TrafficController:
         finally:
             entry.endpoint.consumers -= 1
 
-    def _counted(self, wanted: Subscription[bytes]) -> Subscription[bytes]:
+    def _counted(self, wanted: Subscription[bytes], shard: str) -> Subscription[bytes]:
+        change = self._setting.through("firehose", shard)
+
         def read(raw: bytes) -> Sequence[bytes]:
             payload = BatchResponse.FromString(raw).payload
             self._ingress.add(len(payload))
-            return payload
+            return payload if change is None else change(payload)
 
         return Subscription(method=wanted.method, request=wanted.request, read=read)
 

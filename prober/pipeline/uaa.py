@@ -85,6 +85,14 @@ class Uaa:
             secret=password, scopes=tuple(scopes), apps=frozenset(apps)
         )
 
+    def expire_tokens(self) -> None:
+        """End every token that was given so far."""
+        self._tokens.expire()
+
+    def step_clock(self, step_ns: int) -> None:
+        """Set the clock that says which tokens are over."""
+        self._tokens.step_clock(step_ns)
+
     def check(self) -> "TokenCheck":
         """Return what another component asks about tokens with."""
         return TokenCheck(
@@ -188,7 +196,7 @@ class TokenCheck:
         self, address: Callable[[], str], ca_file: str, client: tuple[str, str]
     ) -> None:
         self._address = address
-        self._context = client_context(ca_file)
+        self._ca_file = ca_file
         plain = ":".join(client).encode()
         self._basic = f"Basic {base64.b64encode(plain).decode()}"
 
@@ -199,9 +207,10 @@ class TokenCheck:
             "Content-Type": "application/x-www-form-urlencoded",
         }
         body = urlencode({"token": token}).encode()
+        context = client_context(self._ca_file)  # which may have been replaced
         try:
             status, answer = await web.post(
-                self._address(), self._context, "/check_token", headers, body
+                self._address(), context, "/check_token", headers, body
             )
         except OSError:
             return None
