@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import rich_click as click
 import yaml
 
+from prober.cli import faults
 from prober.errors import UsageError
 
 if TYPE_CHECKING:  # what imports gRPC is imported by who runs
@@ -93,6 +94,7 @@ def _port(component: str, words: str) -> Callable[[_F], _F]:
     panel="Buffers",
     help="Envelopes that wait in the RLP for each consumer.  [default: 10000]",
 )
+@faults.options
 @click.option(
     "--listen",
     metavar="HOST",
@@ -139,7 +141,8 @@ def reference(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001 - 
 
     It tells where to write to and read from, by gRPC, server-sent events or websocket,
     and which certificates and tokens that takes. Any Loggregator client can be its
-    producer or its consumer.
+    producer or its consumer. With --fault it misbehaves on purpose: for instance
+    drop:where=rlp,every=10 or kill:where=router-1,after=30s,lasts=5s.
     """
     asyncio.run(_serve(options, as_json=as_json))
 
@@ -159,7 +162,9 @@ async def _serve(options: dict[str, Any], *, as_json: bool) -> None:
             click.echo(json.dumps(environment))
         else:
             click.echo(_explanation(stack, environment, options))
+        faults.begin(stack)
         await interrupted.wait()
+        faults.sum_up(stack)
 
 
 def _stack(options: dict[str, Any]) -> "ReferenceStack":
@@ -179,6 +184,7 @@ def _stack(options: dict[str, Any]) -> "ReferenceStack":
         rlp_port=options["rlp_port"],
         doors=DOORS,
         door_ports={name: options[f"{name}_port"] for name in (*DOORS, "uaa")},
+        faults=faults.scenario(options["fault"], options["seed"]),
     )
 
 

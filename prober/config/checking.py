@@ -99,12 +99,23 @@ def check(root: Branch, folder: FilePath, mistakes: Mistakes) -> File | None:
     return checking.validate(File, plain(Branch(nodes)), (), context)
 
 
+def check_section(
+    model: type[_S], root: Branch, folder: FilePath, mistakes: Mistakes
+) -> _S | None:
+    """Return what a document of another kind means, as `check` does."""
+    checking = _Checking(root, mistakes, model)
+    checking.choose()
+    return checking.validate(model, plain(root), (), {FOLDER: folder})
+
+
 class _Checking:
     """One document and what is known to be wrong with it."""
 
-    def __init__(self, root: Branch, mistakes: Mistakes) -> None:
-        self._root, self._mistakes = root, mistakes
-        self._owners = dict(_owners(File, root, ()))
+    def __init__(
+        self, root: Branch, mistakes: Mistakes, whole: type[Section] = File
+    ) -> None:
+        self._root, self._mistakes, self._whole = root, mistakes, whole
+        self._owners = dict(_owners(whole, root, ()))
 
     def validate(
         self, model: type[_S], value: object, at: Path, context: dict[str, Any]
@@ -152,7 +163,7 @@ class _Checking:
     def _words(self, error: ErrorDetails, path: Path, node: Node | None) -> str:
         """Say what was found and what was expected."""
         kind = error["type"]
-        owner = self._owners.get(path[:-1], File)
+        owner = self._owners.get(path[:-1], self._whole)
         if kind == "extra_forbidden":
             return _unknown(str(path[-1]), owner, path[:-1])
         if kind == "missing":

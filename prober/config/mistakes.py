@@ -42,7 +42,14 @@ class Mistakes:
         """Tell whether that place is known to be wrong."""
         return any(known == mark for known, _ in self._found)
 
-    def check(self, file: PurePath) -> None:
+    def words(self) -> list[str]:
+        """Return what is wrong, where no file has lines to point at."""
+        return [
+            f"{dotted(each.path)}: {each.words}".removeprefix(": ")
+            for each in self._found.values()
+        ]
+
+    def check(self, file: PurePath, what: str = "the configuration") -> None:
         """Raise UsageError with every mistake, in the order of lines, if any."""
         if not self._found:
             return
@@ -53,7 +60,7 @@ class Mistakes:
         if len(in_order) > MOST:
             lines.append(f"… and {len(in_order) - MOST:,} more")
         count = "1 mistake" if len(in_order) == 1 else f"{len(in_order):,} mistakes"
-        raise UsageError(f"{count} in the configuration\n" + "\n".join(lines))
+        raise UsageError(f"{count} in {what}\n" + "\n".join(lines))
 
 
 def dotted(path: Path) -> str:

@@ -54,6 +54,8 @@ class Laboratory:
         """Their sequence numbers by stream, with a witness."""
         self.witness = Witness(clock) if scenario.witness else None
         self.on_step: list[StepClock] = []
+        self.tell: Callable[[str], None] = lambda _: None
+        """Is told what begins and what is over, in words."""
         """Whoever else has a wall clock: told by how many nanoseconds it is set."""
 
     # What the stack asks while it starts.
@@ -115,7 +117,7 @@ class Laboratory:
         if self._begun_ns is None:
             return False
         since_ns = self._clock.now_ns() - self._begun_ns - fault.after_ns
-        return since_ns >= 0 and (fault.for_ns is None or since_ns < fault.for_ns)
+        return since_ns >= 0 and (fault.lasts_ns is None or since_ns < fault.lasts_ns)
 
     def guarded(self, component: str, services: Services) -> Services:
         """Return a component's services, of which it may answer some as an older one.
@@ -160,8 +162,7 @@ class Laboratory:
         """Let the timeline begin now."""
         self._begun_ns = self._clock.now_ns()
         for fault in self._scenario.faults:
-            if fault.takes.targets is not Targets.ENVELOPES:
-                self._tasks.start(self._carry_out(fault, hands))
+            self._tasks.start(self._carry_out(fault, hands))
 
     async def close(self) -> None:
         """End every relay and everything that is under way."""
@@ -171,6 +172,16 @@ class Laboratory:
 
     async def _carry_out(self, fault: Fault, hands: Hands) -> None:
         await self._clock.sleep(fault.after_ns / NS)
+        self.tell(f"{fault} begins")
+        await self._do(fault, hands)
+        if fault.lasts_ns is not None:
+            self.tell(f"{fault} is over")
+
+    async def _do(self, fault: Fault, hands: Hands) -> None:
+        """Do what a fault is; return when it is over, if it ever is."""
+        if fault.takes.targets is Targets.ENVELOPES:
+            await self._pass_time(fault)  # the taps look at the time themselves
+            return
         self.touched[fault] += 1
         match fault.kind:
             case FaultKind.KILL | FaultKind.RESTART:
@@ -185,16 +196,20 @@ class Laboratory:
             case FaultKind.FOREIGN:
                 await self._write_foreign(fault, hands)
             case FaultKind.UNIMPLEMENTED:
-                pass  # the guard of the methods looks at the time itself
+                await self._pass_time(fault)  # as does the guard of the methods
             case _:
                 await self._disturb(fault)
+
+    async def _pass_time(self, fault: Fault) -> None:
+        if fault.lasts_ns is not None:
+            await self._clock.sleep(fault.lasts_ns / NS)
 
     async def _disturb(self, fault: Fault) -> None:
         relays = [self._relays[hop] for hop in self._layout.hops_of(fault)]
         for relay in relays:
             await relay.apply(fault)
-        if fault.takes.lasts and fault.for_ns is not None:
-            await self._clock.sleep(fault.for_ns / NS)
+        if fault.takes.lasts and fault.lasts_ns is not None:
+            await self._pass_time(fault)
             for relay in relays:
                 await relay.lift(fault)
 
@@ -202,8 +217,8 @@ class Laboratory:
         """End a component, as gently as it knows how in an upgrade; start it anew."""
         gently = getattr(component, "stop", component.kill)
         await (gently if fault.kind is FaultKind.RESTART else component.kill)()
-        if fault.for_ns is not None:
-            await self._clock.sleep(fault.for_ns / NS)
+        if fault.lasts_ns is not None:
+            await self._pass_time(fault)
             await component.start()
 
     async def _write_foreign(self, fault: Fault, hands: Hands) -> None:
@@ -211,6 +226,6 @@ class Laboratory:
         lots = random.Random(f"{self._scenario.seed} {number} foreign")
         foreign = Foreign(hands.dial_agent, self._clock, lots)
         writing = self._tasks.start(foreign.run(fault.rate or 0))
-        if fault.for_ns is not None:
-            await self._clock.sleep(fault.for_ns / NS)
+        if fault.lasts_ns is not None:
+            await self._pass_time(fault)
             writing.cancel()

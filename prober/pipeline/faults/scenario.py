@@ -55,7 +55,7 @@ class Takes:
     needs: tuple[str, ...] = ()
     may: tuple[str, ...] = ()
     lasts: bool = True
-    """It goes on for a while: `for_` has a meaning."""
+    """It goes on for a while, and may end."""
     only_at: tuple[str, ...] = ()
     """The components that it can be at, without their numbers; empty for all."""
 
@@ -63,7 +63,7 @@ class Takes:
     def settings(self) -> tuple[str, ...]:
         """All settings that it takes, beside its kind and `after`."""
         where = () if self.targets is Targets.STACK else ("where",)
-        return (*where, *self.needs, *self.may, *(("for",) if self.lasts else ()))
+        return (*where, *self.needs, *self.may, *(("lasts",) if self.lasts else ()))
 
 
 _CHOICE = ("every", "probability", "lap", "only")
@@ -131,12 +131,12 @@ KINDS: Mapping[FaultKind, Takes] = {
     ),
     FaultKind.KILL: Takes(
         targets=Targets.COMPONENT,
-        words="ends a component at once; with `for` it comes back",
+        words="ends a component at once; when it is over, it comes back",
     ),
     FaultKind.RESTART: Takes(
         targets=Targets.COMPONENT,
         words="replaces a component, as an upgrade does",
-        needs=("for",),
+        needs=("lasts",),
         lasts=False,
     ),
     FaultKind.HANG: Takes(
@@ -186,7 +186,7 @@ class Fault:
     """A component, or a hop `A/B` in the direction of the messages."""
     after_ns: int = 0
     """From when on, since the timeline began."""
-    for_ns: int | None = None
+    lasts_ns: int | None = None
     """For how long; None for ever, or once."""
     every: int | None = None
     probability: float | None = None
