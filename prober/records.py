@@ -343,3 +343,72 @@ class RunResult:
     """Of our consumers, as the platform itself tells of them."""
     health: Mapping[str, float] = field(default_factory=dict)
     """Measured on ourselves: `loop_lag_max_seconds`, `reader_lag_max_seconds`, …"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One figure of a trial: what was done to the messages beside what was measured."""
+
+    what: str
+    """`lost`, `corrupt`, `lossy cycles`, …"""
+    consumer: str
+    """Empty where it is of all of them together."""
+    injected: int
+    measured: int
+    agrees: bool
+    """Equal to the message, cycle by cycle: two wrongs do not make a right sum."""
+    expected: str = ""
+    """What was expected where that is no number: `some`, `none after 1.4 s`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One scenario of a calibration and how the prober stood it."""
+
+    name: str
+    words: str
+    """What was done, for people."""
+    faults: tuple[str, ...]
+    comparisons: tuple[Comparison, ...] = ()
+    states: Mapping[str, Mapping[State, int]] = field(default_factory=dict)
+    """How many cycles ended in each state, by consumer."""
+    said: tuple[str, ...] = ()
+    """What a user was told: reasons of cycles that do not count, and warnings."""
+    cost: str = ""
+    """What it cost in messages and in budget, where that is the question."""
+    trouble: str = ""
+    """Why nothing can be said: this machine was too busy, or the trial broke."""
+    attempts: int = 1
+    seconds: float = 0.0
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether all figures agree; None when nothing can be said."""
+        if self.trouble:
+            return None
+        return all(each.agrees for each in self.comparisons)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What was done to known messages, and what the prober made of it."""
+
+    started_at_ns: int
+    ended_at_ns: int
+    seed: int
+    trials: tuple[Trial, ...]
+    partial: bool = False
+    """Interrupted: not every trial was made."""
+    exact_up_to: float | None = None
+    """Messages a second up to which this machine's readings are exact, as measured by
+    an earlier `prober bench`; None when there was none."""
+
+    @property
+    def disagreeing(self) -> int:
+        """How many trials disagree."""
+        return sum(trial.agrees is False for trial in self.trials)
+
+    @property
+    def untold(self) -> int:
+        """Of how many trials nothing can be said."""
+        return sum(trial.agrees is None for trial in self.trials)

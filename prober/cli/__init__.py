@@ -22,6 +22,7 @@ COMMANDS = (
     "rules",
     "reference",
     "bench",
+    "calibrate",
     "init",
     "config",
 )

@@ -25,6 +25,7 @@ from typing import Any, Self, TypedDict, Unpack
 from prober.errors import CouldNotProbe, UsageError
 from prober.pipeline import certificates
 from prober.pipeline.buffers import Track
+from prober.pipeline.faults.scenario import Scenario
 from prober.pipeline.profile import Profile
 from prober.pipeline.stack import ReferenceStack
 from prober.pipeline.statistics import StackStatistics
@@ -48,6 +49,7 @@ class StackOptions(TypedDict, total=False):
     doors: tuple[str, ...]
     door_ports: Mapping[str, int]
     track: Track | None
+    faults: Scenario | None
 
 
 class ChildStack:
@@ -112,6 +114,10 @@ class ChildStack:
     async def drops(self) -> tuple[BufferDrops, ...]:
         """Return what each buffer dropped of the tracked envelopes."""
         return (await self.statistics()).drops()
+
+    async def begin_faults(self) -> None:
+        """Let the timeline of the faults begin now, if there are any."""
+        await self._ask("begin_faults")
 
     async def kill_agent(self) -> None:
         """End the agent at once: what it buffered is gone."""
@@ -235,6 +241,8 @@ def _plain(options: StackOptions) -> dict[str, Any]:
     plain: dict[str, Any] = {**options}
     if isinstance(profile := options.get("profile"), Profile):
         plain["profile"] = dataclasses.asdict(profile)
+    if faults := options.get("faults"):
+        plain["faults"] = faults.plain()
     return plain
 
 
@@ -242,6 +250,8 @@ def _options(plain: dict[str, Any]) -> StackOptions:
     """Return what `_plain` was given, as far as a stack can tell."""
     if isinstance(profile := plain.get("profile"), dict):
         plain["profile"] = Profile(**profile)
+    if isinstance(faults := plain.get("faults"), dict):
+        plain["faults"] = Scenario.of(faults)
     options: StackOptions = plain  # type: ignore[assignment]
     return options
 

@@ -203,7 +203,8 @@ class Server:
             except (aio.AbortError, aio.InternalError):
                 raise  # we ended the stream, or the peer is gone
             except Exception as error:
-                self._fail(error)
+                if self._server is not None:  # what fails because we end is no fault
+                    self._fail(error)
                 raise
             finally:
                 self._running.discard(task)

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from prober import config
+from prober.pipeline.faults import KINDS
 from prober.rpc.loggregator_v2.envelope_pb2 import EnvelopeBatch
 from prober.rpc.loggregator_v2.ingress_pb2_grpc import IngressStub
 from tests.pipeline.clients import logs
@@ -193,3 +194,53 @@ def test_certificates_of_others_are_refused(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "ca.crt is not a certificate in PEM form" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_it_misbehaves_when_it_is_told_to(tmp_path: Path) -> None:
+    """Faults begin when it is up, in words on standard error, and are summed up."""
+    scenario = tmp_path / "scenario.yaml"
+    scenario.write_text("faults: [{fault: drop, where: agent, only: all, lap: 3}]\n")
+    options = ("--json", "--fault", str(scenario), "--fault", "cut:where=rlp,after=1h")
+    with running(*options) as process:
+        environment = ready(process)
+        end = environment["ingress"]["agent"]
+        assert process.stderr is not None
+        begun = process.stderr.readline()
+        files = ("ca_file", "key_file", "cert_file")
+        ca, key, certificate = (Path(end[file]).read_bytes() for file in files)
+        credentials = grpc.ssl_channel_credentials(ca, key, certificate)
+        name = [("grpc.ssl_target_name_override", end["server_name"])]
+        with grpc.secure_channel(end["address"], credentials, name) as channel:
+            IngressStub(channel).Send(EnvelopeBatch(batch=logs(range(9))), timeout=10)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=10)
+
+    assert begun[9:] == "drop at agent begins\n"
+    assert errors[9:] == "drop at agent: met 3 envelopes\n"
+    assert process.returncode == 0
+
+
+def test_a_fault_that_cannot_be_is_told_before_anything_is_up() -> None:
+    """Places that the stack does not have, and settings that are none: exit code 2."""
+    for fault, words in (
+        ("drop:where=router-3", "drop: there is no router-3 in this stack: choose"),
+        ("drop:where=rlp,evry=3", "evry: no such setting; did you mean every?"),
+    ):
+        done = subprocess.run(
+            [*COMMAND, "--fault", fault], capture_output=True, text=True, check=False
+        )
+
+        assert done.returncode == 2
+        assert words in done.stderr
+        assert done.stdout == ""
+
+
+def test_faults_are_listed() -> None:
+    """Each with what it takes; what may be left out stands in brackets."""
+    done = subprocess.run(
+        [*COMMAND, "--list-faults"], capture_output=True, text=True, check=False
+    )
+
+    text = " ".join(done.stdout.split())
+    assert "where window [only] [lasts] [after]" in text
+    assert all(kind.value in text for kind in KINDS)

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import grpc
@@ -89,7 +89,15 @@ class Laboratory:
         witness = self.witness
         if witness is None:
             return Tap(effects, None, take) if effects else take
-        return Tap(effects, lambda items: witness.see(place, stream, items), take)
+        tap = Tap(effects, lambda items: witness.see(place, stream, items), take)
+        if place != "agent":
+            return tap
+
+        def intake(items: Sequence[Item]) -> None:
+            witness.see("writer", "", items)
+            tap(items)
+
+        return intake
 
     def _active(self, fault: Fault, place: str, stream: str) -> Active:
         def record(before: Item, after: Item | None) -> None:

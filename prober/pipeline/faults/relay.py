@@ -2,7 +2,9 @@
 
 import asyncio
 import random
+import struct
 from dataclasses import dataclass, field
+from socket import SO_LINGER, SOL_SOCKET
 
 from prober.clock import NS, Clock
 from prober.errors import UsageError
@@ -10,6 +12,8 @@ from prober.pipeline.component import Tasks
 from prober.pipeline.faults.scenario import Fault, FaultKind
 
 _CHUNK = 1 << 14
+_RESET = struct.pack("ii", 1, 0)
+"""Lingers for no time at all: what is closed then is reset."""
 _AHEAD = 1 << 22
 """Bytes under way in one direction of a slow line; who sends more has to wait."""
 
@@ -21,7 +25,11 @@ class _Link:
     transports: list[asyncio.WriteTransport] = field(default_factory=list)
 
     def cut(self) -> None:
+        """Reset both connections, as a network does that lost them."""
         for each in self.transports:
+            socket = each.get_extra_info("socket")
+            if socket is not None and socket.fileno() >= 0:
+                socket.setsockopt(SOL_SOCKET, SO_LINGER, _RESET)
             each.abort()
 
 

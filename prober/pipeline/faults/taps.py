@@ -38,6 +38,7 @@ class Witness:
         self._clock = clock
         self._damaged: dict[bytes, tuple[str, int, int]] = {}
         self.passed: dict[tuple[str, str], list[Passed]] = defaultdict(list)
+        """By place (the agent's intake is `writer`) and stream."""
 
     def note_damage(self, before: Item, after: Item) -> None:
         """Remember whose bytes those of a damaged item are."""

@@ -1,0 +1,129 @@
+"""Every trial over the real stack: exact, and in words that say whose fault it was."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+
+import pytest
+
+from prober.calibration import TRIALS, Controls, Plan, bench, calibrate
+from prober.calibration.trials import COUNTED, UNCOUNTED, UPGRADE
+from prober.pipeline.faults import KINDS
+from prober.records import Calibration, State, Trial
+
+WORDS: Mapping[str, str] = {
+    # What a user is told of cycles that do not count, by trial.
+    "reader cut off": "consumer disconnected: no connection to the reverse log proxy",
+    "RLP refuses": "consumer disconnected: no connection to the reverse log proxy",
+    "black hole": "consumer disconnected: no connection to the reverse log proxy",
+    "RLP dies": "consumer disconnected: no connection to the reverse log proxy",
+    "agent dies": "writer stream broke with .* unacknowledged|the ingress refused",
+    "tokens expire": "consumer disconnected: the RLP gateway .* went away",
+    "Firehose cut off": "consumer disconnected: the traffic controller .* went away",
+    "certificates rotate": "consumer disconnected: no connection to the reverse log",
+    "clock set": r"the clock was set by \+5\.0 s, or we were asleep",
+    "upgrade rehearsal": "consumer disconnected: reverse log proxy .* ended the stream",
+}
+
+
+def test_every_kind_of_fault_has_its_trial() -> None:
+    """There is nothing in the laboratory that the instrument was not tried on."""
+    tried = {fault.kind for plan in TRIALS for fault in plan.faults}
+
+    assert set(KINDS) == tried
+
+
+def test_trials_have_names_of_their_own() -> None:
+    """They are asked for by them."""
+    assert len(TRIALS) == len({plan.name for plan in TRIALS})
+
+
+async def made(plans: tuple[Plan, ...]) -> Calibration:
+    """Make trials in two processes."""
+    return await calibrate(plans, workers=2)
+
+
+def told(trial: Trial) -> str:
+    """Everything that a user is told in a trial."""
+    return "\n".join(trial.said)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("part", range(3))
+async def test_what_is_no_fault_of_the_pipeline_is_not_counted_against_it(
+    part: int,
+) -> None:
+    """Lines, tokens, certificates, clocks, writers: never lost, and in clear words."""
+    calibration = await made((UPGRADE, *UNCOUNTED)[part::3])
+
+    for trial in calibration.trials:
+        if trial.agrees is None:
+            continue  # this machine was too busy: nothing is held against anybody
+        assert trial.agrees, (trial.name, trial.comparisons)
+        states = {s for each in trial.states.values() for s, n in each.items() if n}
+        assert State.LOSS in states, trial.name  # the real loss beside it is told
+        if words := WORDS.get(trial.name):
+            assert re.search(words, told(trial)), (trial.name, trial.said)
+    assert calibration.untold < len(calibration.trials)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("part", range(3))
+async def test_what_the_pipeline_does_is_told_to_the_message(part: int) -> None:
+    """Every other fault is measured as it was injected, and nothing is set aside."""
+    calibration = await made(COUNTED[part::3])
+
+    for trial in calibration.trials:
+        if trial.agrees is not None:
+            assert trial.agrees, (trial.name, trial.comparisons)
+            ended = {s for each in trial.states.values() for s, n in each.items() if n}
+            assert {State.PASS, State.LOSS} >= ended
+    assert calibration.untold < len(calibration.trials)
+
+
+async def test_foreign_traffic_of_twenty_times_our_own_changes_no_account() -> None:
+    """With lookalike stamps all around, each of our messages has its one fate."""
+    [plan] = [each for each in COUNTED if each.name == "foreign traffic"]
+    [foreign] = [fault for fault in plan.faults if fault.rate is not None]
+    assert 20 * plan.rate == foreign.rate
+    [trial] = (await calibrate([plan], workers=0)).trials
+
+    if trial.agrees is not None:
+        assert trial.agrees, trial.comparisons
+        [accepted] = [c for c in trial.comparisons if c.what == "accepted"]
+        assert (400, 400) == (accepted.injected, accepted.measured)
+
+
+def test_the_upgrade_tells_what_it_cost() -> None:
+    """It is a question of every upgrade, and of no other trial."""
+    assert [UPGRADE] == [plan for plan in TRIALS if plan.costs]
+
+
+async def test_an_interruption_keeps_what_was_made() -> None:
+    """Once told to stop, no further trial is begun, and the calibration is partial."""
+    stop = asyncio.Event()
+    plans = [plan for plan in COUNTED if plan.name in ("nothing", "duplicated")]
+    controls = Controls(stop=stop, on_trial=lambda _: stop.set())
+
+    calibration = await calibrate(plans, workers=0, controls=controls)
+
+    assert calibration.partial
+    assert ["nothing"] == [trial.name for trial in calibration.trials]
+
+
+async def test_a_trial_that_could_not_be_told_is_made_again_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Up to three times: then it stays untold, and nobody is accused."""
+    made: list[str] = []
+
+    async def busy(self: bench.Bench) -> Trial:
+        made.append(self._plan.name)
+        return Trial(name=self._plan.name, words="", faults=(), trouble="too busy")
+
+    monkeypatch.setattr(bench.Bench, "run", busy)
+    calibration = await calibrate(COUNTED[:2], workers=0)
+
+    assert [plan.name for plan in COUNTED[:2]] * 3 == made
+    assert (2, 0) == (calibration.untold, calibration.disagreeing)
+    assert [3, 3] == [trial.attempts for trial in calibration.trials]
