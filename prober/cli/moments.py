@@ -14,6 +14,7 @@ from prober.units import parse_duration
 
 _CLOCK = re.compile(r"(\d\d):(\d\d)(?::(\d\d))?", re.ASCII)
 _YEARS = range(1971, 2200)
+_LATEST_NS = round(datetime(_YEARS.stop, 1, 1, tzinfo=UTC).timestamp()) * NS
 _EXPECTED = "write 2026-07-01T14:02 (UTC, or with an offset), 14:02, 10m ago or now"
 
 
@@ -53,6 +54,8 @@ def span(text: str, now_ns: int) -> tuple[int, int]:
         )
     from_ns = moment(first, now_ns)
     to_ns = _end(last.strip(), from_ns, now_ns)
+    if to_ns >= _LATEST_NS:
+        raise UsageError(f"{text!r:.80} ends later than anything that is measured")
     if to_ns <= from_ns:
         raise UsageError(f"{text!r:.80} ends before it begins")
     return from_ns, to_ns

@@ -23,6 +23,7 @@ MOST_SPANS = 100_000
 """Lost ranges that are kept of a cycle, the first ones: the counts tell all of them."""
 _MOST_BYTES = 4 << 20
 _FORM = 1
+_FAR = (1 << 63) - 1
 _Number = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 _Edges = Annotated[dict[_Number, _Number], Meta(max_length=2_000)]
 
@@ -68,6 +69,8 @@ def unpack_latency(packed: bytes | None) -> Frozen:
     if packed is None:
         return _NO_LATENCY
     found = _checked(_read_latency, packed)
+    if found.max_ns is None or not found.buckets or not all(found.buckets.values()):
+        raise ValueError("a histogram with nothing in some bucket, or no maximum")
     return Frozen(buckets=found.buckets, max_ns=found.max_ns, negative=found.negative)
 
 
@@ -89,8 +92,12 @@ def unpack_gaps(packed: bytes | None) -> tuple[Span, ...]:
     numbers = _checked(_read_gaps, packed).numbers
     spans, end = [], 0
     for distance, count in zip(numbers[::2], numbers[1::2], strict=True):
+        if not count:
+            raise ValueError("a range without a length")
         spans.append(Span(first=end + distance, count=count))
         end += distance + count
+    if end > _FAR:
+        raise ValueError("ranges of more messages than any run has")
     return tuple(spans)
 
 

@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from prober.config import sample
+from prober.histogram import Frozen, Histogram
 from prober.ingress.envelopes import Encoder
+from prober.ledger.snapshot import Leg, pack
+from prober.ledger.tally import Tally
 from prober.plan import Plan
 from prober.records import Span
 from prober.rpc.dropsonde import events_pb2
 from prober.rpc.loggregator_v2.envelope_pb2 import Envelope, EnvelopeBatch
 from prober.stamp import Mark
+from prober.store.codecs import pack_gaps, pack_latency
 from tests.fuzz.targets import PLAN, RUN
 
 _SENT_NS = 1_795_418_514_123_456_789
@@ -72,6 +76,21 @@ def _frame() -> bytes:
     return frame.SerializeToString()
 
 
+_GAPS = (Span(first=5, count=3), Span(first=1_000, count=1_000))
+
+
+def _latency() -> Frozen:
+    latency = Histogram()
+    latency.add([1, 1_000_000, 5_000_000_000])
+    return latency.freeze()
+
+
+def _leg() -> bytes:
+    tally = Tally.of(PLAN)
+    tally.reach(12)
+    return pack(Leg(tally=tally))
+
+
 _MADE: Mapping[str, list[bytes]] = {
     "stamps": [_batch(PLAN), _aids(), _log_json()],
     "protobuf": [_batch(PLAN), _aids(), _counter()],
@@ -89,5 +108,11 @@ _MADE: Mapping[str, list[bytes]] = {
         b'{"exp":1795418514,"scope":["doppler.firehose"]}',
         b'{"exp":1e300,"scope":"logs.admin"}',
     ],
+    "stored": [
+        *filter(None, (pack_latency(_latency()), pack_gaps(_GAPS))),
+        b'{"entries":[],"burning":[]}',
+    ],
+    "leg": [_leg()],
+    "times": [b"2026-07-01T14:02", b"14:00..+90m", b"10m ago", b"now..00:00"],
     "export": [_log_json(), gzip.compress(_batch(PLAN), mtime=0), _batch(PLAN)],
 }

@@ -5,19 +5,26 @@ those its subject is documented to raise.
 """
 
 import base64
+import contextlib
 import io
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from prober.cli import moments
 from prober.config import load
 from prober.egress import contents, contents_json, contents_v1, platform, tokens
 from prober.egress.export import sightings
 from prober.egress.sse import Events, EventTooLarge
-from prober.errors import UsageError
+from prober.errors import InternalError, UsageError
+from prober.histogram import Histogram
+from prober.history import Annotation, Live
+from prober.ledger import Deadlines, Ledger, snapshot
 from prober.plan import Plan, Sizes
-from prober.records import Arrival, Kind
+from prober.records import Arrival, Kind, PlanFacts
 from prober.stamp import Scanner, Sightings
+from prober.store import codecs
+from prober.watch.alerts.keeper import State
 from tests.stamp.slow import scan as slow_scan
 
 RUN = "k3v9x2m4q7a"
@@ -30,6 +37,7 @@ PLAN = Plan(
     source_id="probe",
     seed=7,
 )
+NOW_NS = 1_795_418_514 * 1_000_000_000
 MOST_FOUND = 1 << 16
 """Nothing of what is fuzzed is so long that more than this could be in it."""
 
@@ -122,6 +130,45 @@ def token(data: bytes) -> None:
     tokens._claims(data.decode(errors="replace"))
 
 
+def stored(data: bytes) -> None:
+    """What stands in a history is read and used, or refused, whatever it is."""
+    with contextlib.suppress(ValueError):
+        latency = Histogram.thaw(codecs.unpack_latency(data))
+        assert latency.quantile(0.99) is None or latency.count > 0
+    with contextlib.suppress(ValueError):
+        gaps = codecs.unpack_gaps(data)
+        assert all(gap.count > 0 <= gap.first for gap in gaps)
+        assert len(gaps) <= MOST_FOUND
+    with contextlib.suppress(ValueError):
+        assert len(codecs.unpack_platform(data)) <= MOST_FOUND
+    for kind in (Live, State, Annotation, PlanFacts):
+        with contextlib.suppress(ValueError):
+            codecs.from_document(data.decode(errors="surrogateescape"), kind)
+
+
+def leg(data: bytes) -> None:
+    """A leg's account is taken in, or refused in one sentence, whatever it is."""
+    try:
+        told = snapshot.unpack(data, PLAN)
+    except InternalError:
+        return
+    ledger = Ledger(PLAN, Deadlines(late_after_ns=1, lost_after_ns=2), ["rlp"])
+    ledger.merge("rlp", told.tally)
+    assert ledger.received("rlp") <= PLAN.messages
+
+
+def times(data: bytes) -> None:
+    """A time that somebody writes is one, or refused in one sentence."""
+    text = data.decode(errors="replace")
+    for read in (moments.moment, moments.since, moments.span):
+        try:
+            found = read(text, NOW_NS)
+        except UsageError:
+            continue
+        first, last = found if isinstance(found, tuple) else (0, found)
+        assert 0 <= first <= last < 1 << 63
+
+
 def _summed(pieces: Iterator[Sightings]) -> list[int]:
     return [sequence for piece in pieces for sequence in piece.sequences]
 
@@ -144,4 +191,7 @@ TARGETS: Mapping[str, Target] = {
     "configuration": configuration,
     "export": export,
     "token": token,
+    "stored": stored,
+    "leg": leg,
+    "times": times,
 }
