@@ -54,7 +54,8 @@ def show(bench: Bench, console: Console) -> None:
     if bench.results:
         console.print(_table(bench.results, narrow=console.width < _NARROW))
         console.print()
-    for line in lines(bench):
+    narrow = console.width < _NARROW
+    for line in lines(bench, floors=not narrow):
         style = "bold" if line.startswith("trust") else ""
         console.print(Text(words.harmless(line, console.encoding), style=style))
 
@@ -87,8 +88,8 @@ def _table(results: Sequence[Result], *, narrow: bool) -> Table:
     return table
 
 
-def lines(bench: Bench) -> Iterator[str]:
-    """Yield what stands below the table."""
+def lines(bench: Bench, *, floors: bool = True) -> Iterator[str]:
+    """Yield what stands below the table, and what its latencies are, if it has them."""
     trusted = {
         name: rate for name in _READERS if (rate := bench.trust_up_to(name)) is not None
     }
@@ -97,11 +98,11 @@ def lines(bench: Bench) -> Iterator[str]:
     for name, rate in trusted.items():
         through = "" if name == "rlp" else f" through the {_READERS[name]}"
         yield f"trust readings up to {rate:,.0f} messages/s{through}"
-    floors = {
+    paced = {
         r.latency_seconds.at_rate for r in bench.results if r.latency_seconds and r.tls
     }
-    if floors:
-        rates = " and ".join(f"{each:,.0f}/s" for each in sorted(floors, reverse=True))
+    if floors and paced:
+        rates = " and ".join(f"{each:,.0f}/s" for each in sorted(paced, reverse=True))
         yield (
             "p50, p99: send to receive, where the pipeline takes next to no time, at "
             f"{rates}"
