@@ -117,12 +117,18 @@ class RemoteWriting:
                 self._before_it -= 1
                 self._room.release()
             case wire.Told():
-                self._owed.pop(message.outcome.span.first, None)
+                self._settle(message.outcome.span)
                 self._tell(message.outcome)
             case wire.Flushed():
                 self._flushed.set()
             case wire.Blamed():
                 self._blame(message.fault)
+
+    def _settle(self, told: Span) -> None:
+        """Note that nothing is owed of a span, which may be told as a whole."""
+        first = told.first
+        while first < told.end and (given := self._owed.pop(first, None)):
+            first = given.end
 
     def _lose(self, words: str) -> None:
         """Give up what the leg owes, and let those go who wait for it."""
@@ -154,7 +160,7 @@ class RemoteReading:
         self.transport, self.read_from = end.transport, end.read_from
         self._clock = clock
         self._process = LegProcess(spec)
-        self._until_ns: int | None = 0
+        self._until_ns: int | None = None
         """Up to when it has told everything; None while there is no leg."""
         self._newest = 0
         """The newest connection of the legs before."""
@@ -162,6 +168,7 @@ class RemoteReading:
     async def __aenter__(self) -> Self:
         """Begin the leg; raises CouldNotProbe with the reason when it cannot."""
         await self._process.begin()
+        self._until_ns = self._clock.now_ns()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -211,6 +218,7 @@ class RemoteReading:
                 await self._process.begin()
             except ProberError:
                 continue  # its consumer is away, and knows since when and why
+            self._until_ns = self._clock.now_ns()
             return
 
 

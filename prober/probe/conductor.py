@@ -20,7 +20,7 @@ from prober.probe.blindness import Blindness
 from prober.probe.cautions import cautions
 from prober.probe.closing import Closing
 from prober.probe.consumer import Consumer, OpenReader
-from prober.probe.health import Health
+from prober.probe.health import LAG_LIMIT_SECONDS, Health
 from prober.probe.job import Controls, Job, Phase, Progress, unprobed
 from prober.probe.legs import Legs
 from prober.probe.looking import Looking
@@ -131,6 +131,7 @@ class _Probe:
             background = [tasks.create_task(self.health.watch())]
             if self._controls.on_look is None:
                 background.append(tasks.create_task(self._show()))
+            background.append(tasks.create_task(self._watch_legs()))
             for name, consumer in self.consumers.items():
                 self.ledger.leave(name, self.started_ns, "not yet subscribed")
                 background.append(tasks.create_task(self._listen(name, consumer)))
@@ -284,6 +285,16 @@ class _Probe:
         )
 
     # Beside the phases.
+
+    async def _watch_legs(self) -> None:
+        """Note when a leg has not handed up for long what it may well have."""
+        while True:
+            await self._clock.sleep(LAG_LIMIT_SECONDS)
+            now_ns = self._clock.now_ns()
+            for name, consumer in self.consumers.items():
+                until_ns = consumer.leg.handed_until(now_ns)
+                if now_ns - until_ns > LAG_LIMIT_SECONDS * NS:
+                    self.health.read(name, until_ns)
 
     async def _listen(self, name: str, consumer: Consumer) -> None:
         """Book what a leg hands up, in its order."""

@@ -28,15 +28,13 @@ from tests.benchmarks.races import RUN, plan_of
 SECONDS_OF_LATE = 30  # a busy machine is no fault
 
 
-def job(plan: Plan) -> Job:
-    """A job that nothing is late for."""
+def job(plan: Plan, seconds: int = SECONDS_OF_LATE) -> Job:
+    """A job in which messages have so long to arrive."""
     return Job(
         run_id=RUN,
         environment="reference",
         plan=plan,
-        deadlines=Deadlines(
-            late_after_ns=SECONDS_OF_LATE * NS, lost_after_ns=SECONDS_OF_LATE * NS
-        ),
+        deadlines=Deadlines(late_after_ns=seconds * NS, lost_after_ns=seconds * NS),
         whole_firehose=False,
     )
 
@@ -55,9 +53,10 @@ async def run(
     writers: int | None,
     readers: int | None,
     observer: Callable[[Progress], None] = lambda _: None,
+    seconds: int = SECONDS_OF_LATE,
 ) -> RunResult:
     """Probe the stack by some legs."""
-    clock, asked = SystemClock(), job(plan)
+    clock, asked = SystemClock(), job(plan, seconds)
     async with ends_of(plan, clock) as ends:
         legs = Processes(ends, clock, asked).legs(writers=writers, readers=readers)
         return await probe(
@@ -157,6 +156,28 @@ async def test_a_writer_that_dies_leaves_what_it_owed_ambiguous() -> None:
     assert 6_000 == writer.accepted + writer.ambiguous + writer.rejected
     assert 0 < writer.ambiguous + writer.rejected
     assert consumer.counts.balanced()
+    assert [] == children()
+
+
+async def test_a_reader_that_stands_still_is_our_fault() -> None:
+    """A process that is there and tells nothing: what it may hold back is not lost."""
+    plan = replace(plan_of(3_000, cycles=30), rate=Fraction(1_000))
+    stopped: list[int] = []
+
+    def stop(progress: Progress) -> None:
+        if progress.phase is Phase.SENDING and progress.sent >= 1_000 and not stopped:
+            stopped.extend(children())
+            os.kill(stopped[0], signal.SIGSTOP)
+
+    result = await run(plan, None, 1, stop, seconds=6)
+
+    [consumer] = result.consumers
+    assert stopped
+    states = consumer.states()
+    assert 0 == states[State.LOSS]
+    assert State.PASS is consumer.cycles[0].state
+    words = {c.reason for c in consumer.cycles if c.state is State.INVALID}
+    assert any("our reader was" in each and "behind" in each for each in words)
     assert [] == children()
 
 
