@@ -117,7 +117,7 @@ def account(plan: Plan, batches: Sequence[bytes], together: int = MAX_ARRIVALS) 
         tally.highest = -1
         for first in range(0, len(arrivals), together):
             group = Group(tuple(arrivals[first : first + together]))
-            found = scanner.scan(group.raw)
+            found = scanner.scan(group.raw, in_base64=False)
             ledger.arrive("rlp", found, SENT_NS + NS, 1, group.times(found.places))
 
     return work
@@ -144,7 +144,7 @@ def skim(batches: Sequence[bytes]) -> Work:
     scanner = Scanner(RUN, lambda _: None)
     starts = range(0, len(batches), MAX_ARRIVALS)
     joined = [b"\n".join(batches[at : at + MAX_ARRIVALS]) for at in starts]
-    return lambda: [scanner.scan(raw) for raw in joined]
+    return lambda: [scanner.scan(raw, in_base64=False) for raw in joined]
 
 
 def races(*, short: bool = False) -> list[Race]:
