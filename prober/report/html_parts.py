@@ -90,8 +90,8 @@ def tiles(worst: Consumer | Watched | None, claim: slo.Claim) -> tuple[Tile, ...
     if worst.budget is not None:
         told = left(worst.budget.remaining)
         figure = told.removesuffix(" left").removeprefix("spent ")
-        how = "spent" if told.startswith("spent") else "left"
-        found.append(Tile(figure=figure, label=f"error budget {how}"))
+        hows = (how for how in ("spent", "left") if how in told.split())
+        found.append(Tile(figure=figure, label=" ".join(["error budget", *hows])))
     if claim.supports is not None:
         some = claim.supports > 0
         figure = slo.format_share(claim.supports) if some else "nothing yet"

@@ -49,7 +49,7 @@ def course_charts(report: Report) -> tuple[Chart, ...]:
 def where_charts(report: Report) -> tuple[Chart, ...]:
     """Return where losses were: on which consumer, and of which size."""
     drawn = []
-    if report.across is not None and report.across.messages:
+    if report.across is not None and any(report.across.lost_by.values()):
         drawn.append(charts.consumers(_missed(report.across)))
     return (*drawn, *gap_charts("run", report.consumers))
 

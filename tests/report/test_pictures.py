@@ -61,6 +61,20 @@ def test_several_consumers_stand_side_by_side() -> None:
     assert "Consumers side by side" in found
 
 
+def test_consumers_that_lost_nothing_are_not_drawn() -> None:
+    """Where every consumer got everything there is nothing to compare."""
+    cycles = [samples.cycle(n, 10, consumer=c) for c in ("a", "b") for n in range(3)]
+    both = [
+        samples.consumer(each for each in cycles if each.consumer == name)
+        for name in ("a", "b")
+    ]
+
+    found = charts_of(samples.run(samples.plan(30, 3), *both))
+
+    assert "Reliability over time, a" in found
+    assert "Consumers side by side" not in found
+
+
 def test_cycles_that_cannot_tell_are_drawn_alone() -> None:
     """Where nothing counts, there is still to be seen how the cycles ended."""
     assert ["Cycles in order"] == charts_of(samples.no_data())

@@ -64,7 +64,7 @@ def _table(data: Spent) -> Table:
 
 def _draw(data: Spent, size: Size) -> tuple[float, Iterable[Markup]]:
     over, unseen = data.consumed > 1, data.if_unseen > data.consumed
-    keys = [Key(symbol=swatch("spent", 12), label="spent")]
+    keys = [Key(symbol=swatch("spent", 12), label="spent")] * bool(data.consumed)
     keys += [Key(symbol=swatch("unseen", 7), label="if all unseen was lost")] * unseen
     keys += [Key(symbol=swatch("left", 3), label="left")] * (not over)
     keys += [Key(symbol=path("M0-7V7", "allowed"), label="allowed")] * over

@@ -100,9 +100,11 @@ def _told(data: Reliability) -> str:
     counted = sum(each.total > 0 for each in data.slices)
     if not total:
         return "Nothing was counted in this time."
-    told = f"{many(lossy, 'lossy ' + data.unit)} of {counted:,}; all in all "
-    told += slo.format_ratio(bad, total)
-    told += " of the messages arrived" if bad else ""
+    told = f"Nothing was lost in {many(counted, data.unit)}"
+    if bad:
+        ratio = slo.format_ratio(bad, total)
+        told = f"{many(lossy, 'lossy ' + data.unit)} of {counted:,}; all in all "
+        told += f"{ratio} of the messages arrived"
     if data.target is not None:
         told += f", the objective is {slo.format_target(data.target)}"
     return f"{told}."
