@@ -18,6 +18,8 @@ COMMANDS = (
     "audit",
     "history",
     "annotate",
+    "report",
+    "compare",
     "plan",
     "rules",
     "reference",

@@ -43,6 +43,8 @@ class Options:
     nagios: bool
     inconclusive_exit: int | None
     json: str | None
+    junit: str | None
+    report: tuple[str, ...]
     quiet: bool
     agent: str | None
     rlp: str | None
@@ -207,6 +209,19 @@ _OPTIONS: tuple[Callable[[_Command], _Command], ...] = (
         metavar="[FILE]",
         panel="What is told",
         help="Write the report as JSON; without FILE, and alone, to stdout.",
+    ),
+    click.option(
+        "--report",
+        multiple=True,
+        metavar="FILE",
+        panel="What is told",
+        help="Write the report; its suffix picks the format; repeatable.",
+    ),
+    click.option(
+        "--junit",
+        metavar="FILE",
+        panel="What is told",
+        help="Write the verdict as JUnit XML, for CI.",
     ),
     click.option(
         "--baseline",

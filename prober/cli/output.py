@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.text import Text
 
 from prober.errors import UsageError
-from prober.report import Report, json, terminal
 
 STDOUT = "-"
 
@@ -28,22 +27,6 @@ def check_writable(path: str | None) -> None:
             Path(str(path)).unlink()
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
-
-
-def write(
-    report: Report, path: str | None, *, quiet: bool, aside: bool = False
-) -> None:
-    """Write the document, then show the screen unless the document took its place.
-
-    The screen goes to standard error if standard output is a document's, or `aside`.
-
-    A file that cannot be written any more does not lose the result: the document goes
-    to standard output, and a sentence to standard error.
-    """
-    if path is not None:
-        write_document(json.render(report), path)
-    if not quiet:
-        terminal.render(report, Console(stderr=aside or path == STDOUT))
 
 
 def say(*sentences: str) -> None:

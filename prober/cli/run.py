@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import replace
-from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -86,14 +85,15 @@ def _was_said(ctx: click.RichContext, name: str) -> bool:
 def _run(options: Options, target: "Target") -> int:
     """Probe, tell and write; return the exit code."""
     from prober import report, slo
-    from prober.cli import baseline, output
+    from prober.cli import compare, output, reporting
     from prober.cli.companion import Companion
     from prober.cli.jobs import job_of
     from prober.cli.remembering import remember
     from prober.probe import unprobed
+    from prober.report import comparison, sides
 
-    output.check_writable(options.json)
-    before = None if options.baseline is None else baseline.read(options.baseline)
+    wanted = reporting.files(options.report, json=options.json, junit=options.junit)
+    before = None if options.baseline is None else compare.read(options.baseline)
     job = job_of(options, target)
     decision = _decision(options, job.plan)
     companion = Companion(options.command, SystemClock())
@@ -113,22 +113,26 @@ def _run(options: Options, target: "Target") -> int:
         failure=str(failure) if failure else None,
     )
     quiet = options.quiet or failure is not None
-    output.write(told, options.json, quiet=quiet, aside=bool(options.command))
+    reporting.write(told, wanted)
+    reporting.show(told, wanted, quiet=quiet, aside=bool(options.command))
     if not quiet:
         output.say(*companion.words(result, options.slo, target.window_ns))
     remember(result, options, target, companion.ran)
-    found = {}
+    against = None
     if before is not None and failure is None:
-        found = baseline.regressions(told, before, options.slo)
+        side = sides.side_of_report(told)
+        worst_burst = options.worst_burst
+        against = comparison.compare(before, side, worst_burst=worst_burst)
         if not quiet:
-            output.say(*starmap(baseline.sentence, found.items()))
+            output.say(*comparison.reasons(against))
     code = slo.exit_code(
         told.verdict,
         told.claim,
         prove=options.prove or options.until_decided,
         nagios=options.nagios,
         inconclusive_exit=options.inconclusive_exit,
-        regressed=any(each.regressed for each in found.values()),
+        regressed=against is not None and against.state == "worse",
+        untold=against is not None and against.state in comparison.UNTOLD,
         interrupted=result.partial,
     )
     if failure is not None:

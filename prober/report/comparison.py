@@ -173,6 +173,15 @@ def _unlike(before: Side, after: Side) -> Iterable[str]:
         yield f"environments differ: {before.environment} and {after.environment}"
 
 
+def reasons(found: Comparison) -> tuple[str, ...]:
+    """Return what there is to say, a sentence a consumer, the worst first."""
+    others = (each.reason for each in found.consumers)
+    return tuple(dict.fromkeys((found.reason, *others)))
+
+
+UNTOLD: tuple[ComparedState, ...] = ("no_data", "too_short")
+"""States of a comparison that tells nothing."""
+
 _EXIT_CODES: Mapping[ComparedState, int] = {
     "worse": REGRESSION,
     "no_data": 3,  # evidence is missing

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from prober import slo
-from prober.report.comparison import Compared, Comparison, Side
+from prober.report.comparison import Compared, Comparison, Side, reasons
 from prober.report.facts import Fact, Table
 from prober.report.screen import Screen, safe
 from prober.report.words import duration, many, moment
@@ -20,13 +20,11 @@ _STATES = {
 
 def comparison_screen(found: Comparison) -> Screen:
     """Put a comparison into words."""
-    reasons = [found.reason]
-    reasons += [c.reason for c in found.consumers if c.reason != found.reason]
     return safe(
         Screen(
             title=f"{found.before.label} and {found.after.label}",
             state=_STATES[found.state],
-            answer=tuple(reasons),
+            answer=reasons(found),
             line=(),
             parts=tuple(
                 part

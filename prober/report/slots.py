@@ -1,10 +1,10 @@
 """A window cut into hours and days, for whoever draws it: what came, what was left."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from prober import slo
 from prober.clock import NS
@@ -42,7 +42,7 @@ class Slot:
     """of so many of theirs."""
     sli: float | None
     """Good of total; None when nothing counts."""
-    states: dict[State, int]
+    states: Mapping[State, int]
     """How many cycles ended in each state, all six of them named."""
     state: State
     """The worst of them: it stands for the slot where there is room for one."""
@@ -84,13 +84,16 @@ def hourly(hours: Sequence[HourRecord], basis: Basis) -> tuple[Slot, ...]:
     found = []
     for each in hours:
         spent += each.counts.bad
-        found.append(_slot([each], HOUR_NS, spent, basis, None))
+        found.append(_slot(each, HOUR_NS, spent, basis))
     return tuple(found)
 
 
-def daily(hours: Sequence[HourRecord], basis: Basis) -> tuple[Slot, ...]:
-    """Return a slot a day, of one consumer's hours in the order of time."""
-    found = []
+def daily(hours: Sequence[HourRecord], basis: Basis) -> tuple[tuple[Slot, ...], Frozen]:
+    """Return a slot a day, of one consumer's hours in the order of time.
+
+    And the latencies of all of them, which are merged on the way.
+    """
+    found, latencies = [], []
     bad: list[int] = []
     total = 0
     for _, group in groupby(hours, lambda each: each.start_ns // DAY_NS):
@@ -99,45 +102,57 @@ def daily(hours: Sequence[HourRecord], basis: Basis) -> tuple[Slot, ...]:
         total += sum(each.counts.accepted for each in day)
         bounds = slo.interval(bad, total, worst_burst=basis.worst_burst)
         supports = 1 - bounds.upper_one_sided if total else None
-        found.append(_slot(day, DAY_NS, sum(bad), basis, supports))
-    return tuple(found)
+        whole = _whole(day)
+        latencies.append(whole.latency)
+        slot = _slot(whole, DAY_NS, sum(bad), basis)
+        found.append(replace(slot, supports=supports))
+    return tuple(found), merged(latencies)
 
 
-def _slot(
-    hours: Sequence[HourRecord],
-    length_ns: int,
-    spent: int,
-    basis: Basis,
-    supports: float | None,
-) -> Slot:
-    start_ns = hours[0].start_ns - hours[0].start_ns % length_ns
-    counts = sum((each.counts for each in hours[1:]), hours[0].counts)
-    states = {state: sum(e.states.get(state, 0) for e in hours) for state in State}
+def _whole(hours: Sequence[HourRecord]) -> HourRecord:
+    """Return hours of one consumer as if they were one."""
+    first = hours[0]
+    return replace(
+        first,
+        states={state: sum(e.states.get(state, 0) for e in hours) for state in State},
+        counts=sum((each.counts for each in hours[1:]), first.counts),
+        unseen=sum(each.unseen for each in hours),
+        unsure=sum(each.unsure for each in hours),
+        planned=sum(each.planned for each in hours),
+        largest_loss=max(each.largest_loss for each in hours),
+        latency=merged(each.latency for each in hours),
+    )
+
+
+def _slot(hour: HourRecord, length_ns: int, spent: int, basis: Basis) -> Slot:
+    start_ns = hour.start_ns - hour.start_ns % length_ns
+    counts, states = hour.counts, hour.states
     return Slot(
         from_ns=start_ns,
         to_ns=start_ns + length_ns,
         counts=counts,
-        planned=sum(each.planned for each in hours),
-        unseen=sum(each.unseen for each in hours),
-        unsure=sum(each.unsure for each in hours),
-        sli=slo.Tally(counts.bad, counts.accepted).sli,
+        planned=hour.planned,
+        unseen=hour.unseen,
+        unsure=hour.unsure,
+        sli=counts.good / counts.accepted if counts.accepted else None,
         states=states,
-        state=next((s for s in _WORST_FIRST if states[s]), State.MISSED),
-        largest_loss=max(each.largest_loss for each in hours),
-        latency=latency_of(merged(each.latency for each in hours)),
+        state=next((s for s in _WORST_FIRST if states.get(s)), State.MISSED),
+        largest_loss=hour.largest_loss,
+        latency=latency_of(hour.latency),
         remaining=float(1 - spent / basis.allowed) if basis.allowed else None,
-        supports=supports,
+        supports=None,
     )
 
 
 def merged(latencies: Iterable[Frozen]) -> Frozen:
     """Return histograms at rest as one: counts add, percentiles never do."""
-    buckets: Counter[int] = Counter()
+    buckets: dict[int, int] = {}
+    known = buckets.get
     slowest: list[int] = []
     negative = 0
     for each in latencies:
         for edge, count in each.buckets.items():
-            buckets[edge] += count
+            buckets[edge] = known(edge, 0) + count
         slowest += [each.max_ns] if each.max_ns is not None else []
         negative += each.negative
     return Frozen(
@@ -147,23 +162,22 @@ def merged(latencies: Iterable[Frozen]) -> Frozen:
     )
 
 
-_QUANTILES = tuple(map(Fraction, ("0.5", "0.9", "0.99", "0.999", "1")))
+_QUANTILES = ((1, 2), (9, 10), (99, 100), (999, 1_000), (1, 1))
 
 
 def latency_of(histogram: Frozen) -> Latency:
-    """Return the quantiles of a histogram at rest whose edges are in order.
+    """Return the quantiles of a histogram at rest, whose edges are in order.
 
     As `Histogram.quantile` has them, without thawing it: a window has thousands.
     """
     if histogram.max_ns is None:
         return Latency(p50=None, p90=None, p99=None, p999=None, max=None)
-    total = sum(histogram.buckets.values())
-    ranks = [-(-(q * total) // 1) for q in _QUANTILES]  # rounded up
-    found: list[float] = []
-    running = 0
-    for edge, count in histogram.buckets.items():
-        running += count
-        while len(found) < len(ranks) and running >= ranks[len(found)]:
-            found.append(min(edge, histogram.max_ns) / NS)
-    p50, p90, p99, p999, slowest = found
-    return Latency(p50=p50, p90=p90, p99=p99, p999=p999, max=slowest)
+    edges = [*histogram.buckets]
+    running = [*accumulate(histogram.buckets.values())]
+    total, slowest = running[-1], histogram.max_ns
+    found = (
+        min(edges[bisect_left(running, -(-total * share // of))], slowest) / NS
+        for share, of in _QUANTILES  # the rank is rounded up
+    )
+    p50, p90, p99, p999, longest = found
+    return Latency(p50=p50, p90=p90, p99=p99, p999=p999, max=longest)

@@ -11,7 +11,7 @@ from prober.clock import NS
 from prober.history import EnvironmentHistory, HourRecord, Stretch
 from prober.records import Counts, State
 from prober.report.model import RINGS, Budget, GapSize, Latency, budget_of, gap_sizes_of
-from prober.report.slots import DAY_NS, Basis, Slot, daily, hourly, latency_of, merged
+from prober.report.slots import DAY_NS, Basis, Slot, daily, hourly, latency_of
 from prober.slo.blocking import at_least
 from prober.slo.budgets import Status
 
@@ -124,10 +124,10 @@ def watched(
     counted, name = evidence.counted, evidence.consumer
     blocks, lengthened = slo.independent(at_least(evidence.blocks, frame.worst_burst))
     budget = budget_of(evidence, frame.target, planned=frame.planned)
-    counts = sum((each.counts for each in hours), Counts())
-    latency = merged(each.latency for each in hours)
     allowed = budget.allowed if budget else None
     basis = Basis(allowed=allowed, worst_burst=frame.worst_burst)
+    days, latency = daily(hours, basis)
+    counts = sum((each.counts for each in days), Counts())
     return Watched(
         name=name,
         transport=frame.history.run.consumers.get(name, "")
@@ -159,7 +159,7 @@ def watched(
         states=evidence.states,
         asides=_asides(frame.history.stretches, name),
         hours=hourly(hours, basis),
-        days=daily(hours, basis),
+        days=days,
     )
 
 

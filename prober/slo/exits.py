@@ -37,6 +37,7 @@ def exit_code(
     nagios: bool = False,
     inconclusive_exit: int | None = None,
     regressed: bool = False,
+    untold: bool = False,
     interrupted: bool = False,
 ) -> int:
     """Return the code to leave with.
@@ -50,6 +51,7 @@ def exit_code(
         inconclusive_exit: Leave with this instead of 3, from 0 to 255.
         regressed: A comparison found it worse than before: 5, unless something above
             already speaks against it.
+        untold: A comparison could tell nothing: 3, likewise.
         interrupted: The run is partial because somebody stopped it: 130.
 
     Raises:
@@ -65,6 +67,8 @@ def exit_code(
         code = _PROVE[claim.state]
     if regressed and not code:
         code = REGRESSION
+    if untold and not code:
+        code = _INCONCLUSIVE
     if code == _INCONCLUSIVE and inconclusive_exit is not None:
         return inconclusive_exit
     return NAGIOS[code] if nagios else code

@@ -107,15 +107,54 @@ def test_unreachable_is_unknown_to_a_monitor() -> None:
 def test_run_that_lost_more_than_its_baseline_exits_5(tmp_path: Path) -> None:
     """A run is held against an earlier one, cycle by cycle, and says what it found."""
     before = tmp_path / "before.json"
-    plan = ("--messages", "300", "--cycles", "20", *LOSSY[2:])
+    cycles = ("--messages", "300", "--cycles", "20", "--worst-burst", "15")
+    plan = (*cycles, *LOSSY[2:])
     with reference("--agent-buffer", "100") as ends:
         prober("run", *plan, "--rate", "300/s", *ends, "--json", str(before), "-q")
         done = prober("run", *plan, *LOSSY, *ends, "--baseline", str(before))
         same = prober("run", *plan, "--rate", "300/s", *ends, "--baseline", str(before))
 
     assert (5, 0) == (done.returncode, same.returncode)
-    assert "WORSE than the baseline on rlp" in " ".join(done.stderr.split())
-    assert "NO WORSE than the baseline on rlp" in " ".join(same.stderr.split())
+    assert "WORSE on rlp: " in " ".join(done.stderr.split())
+    assert "NO WORSE on rlp: " in " ".join(same.stderr.split())
+
+
+def test_baseline_that_is_too_short_tells_nothing(tmp_path: Path) -> None:
+    """Runs of fewer messages than one drop can cost cannot be told apart: exit 3."""
+    before = tmp_path / "before.json"
+    prober("run", *CLEAN, "--json", str(before), "-q")
+
+    done = prober("run", *CLEAN, "--baseline", str(before))
+
+    assert 3 == done.returncode
+    assert "CANNOT TELL on rlp: 0 of 300 lost or damaged" in " ".join(
+        done.stderr.split()
+    )
+
+
+def test_files_of_a_run(tmp_path: Path) -> None:
+    """`--report` and `--junit` write what history's reports are written as, too."""
+    files = [tmp_path / name for name in ("a.md", "b.csv", "c.json", "d.xml")]
+    options = [word for path in files[:3] for word in ("--report", str(path))]
+
+    done = prober("run", *CLEAN, *options, "--junit", str(files[3]), "--slo", "99")
+
+    assert 0 == done.returncode
+    assert "ALL ARRIVED" in done.stdout or "WITHIN BUDGET" in done.stdout
+    assert (
+        files[0].read_text().startswith("### reference\n\n**WITHIN BUDGET**: none of")
+    )
+    assert 11 == len(files[1].read_text().splitlines())
+    assert "prober.report/v1" == json.loads(files[2].read_text())["schema"]
+    assert '<testcase name="delivery 99 %"' in files[3].read_text()
+
+
+def test_files_of_a_run_are_tried_before_it(tmp_path: Path) -> None:
+    """A file that cannot be is refused before anything is sent."""
+    done = prober("run", *CLEAN, "--report", str(tmp_path / "out.docx"))
+
+    assert 2 == done.returncode
+    assert "no format has files like" in done.stderr
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"schema": "other"}'])

@@ -86,3 +86,12 @@ def test_no_exit_code(code: int) -> None:
     """An exit code is a byte."""
     with pytest.raises(UsageError, match="from 0 to 255"):
         slo.exit_code(verdict("met"), claim("proved"), inconclusive_exit=code)
+
+
+def test_a_comparison_that_tells_nothing_is_inconclusive() -> None:
+    """It is 3, or as told, unless something above already speaks."""
+    met, violated = verdict("met"), verdict("violated")
+
+    assert 3 == slo.exit_code(met, claim(None), untold=True)
+    assert 9 == slo.exit_code(met, claim(None), untold=True, inconclusive_exit=9)
+    assert 1 == slo.exit_code(violated, claim(None), untold=True)
