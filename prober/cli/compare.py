@@ -16,7 +16,8 @@ from prober.errors import UsageError
 
 if TYPE_CHECKING:  # what is heavy is imported by who runs
     from prober.history import RunRecord
-    from prober.report.comparison import Side
+    from prober.report import Report
+    from prober.report.comparison import Comparison, Side
     from prober.store import Store
 
 _DEFAULT_NS = 30 * 86_400 * NS
@@ -131,6 +132,14 @@ def read(path: str) -> "Side":
         raise UsageError(
             f"{path} is not a report of prober: give what --json wrote"
         ) from error
+
+
+def against(before: "Side", report: "Report", worst_burst: int) -> "Comparison":
+    """Hold a run that was just made against an earlier one."""
+    from prober.report import comparison, sides
+
+    later = sides.side_of_report(report)
+    return comparison.compare(before, later, worst_burst=worst_burst)
 
 
 def _stored(history: "Store", run: "RunRecord") -> "Side":

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # what imports gRPC is imported by who runs
     from prober.cli.resolving import Target
     from prober.cli.targets import Ends
     from prober.probe import Job
+    from prober.report import Report
 
 _CYCLES = 100
 _LEAST_CYCLE = 100
@@ -84,13 +85,13 @@ def _was_said(ctx: click.RichContext, name: str) -> bool:
 
 def _run(options: Options, target: "Target") -> int:
     """Probe, tell and write; return the exit code."""
-    from prober import report, slo
+    from prober import report
     from prober.cli import compare, output, reporting
     from prober.cli.companion import Companion
     from prober.cli.jobs import job_of
     from prober.cli.remembering import remember
     from prober.probe import unprobed
-    from prober.report import comparison, sides
+    from prober.report.comparison import reasons
 
     wanted = reporting.files(options.report, json=options.json, junit=options.junit)
     before = None if options.baseline is None else compare.read(options.baseline)
@@ -118,26 +119,33 @@ def _run(options: Options, target: "Target") -> int:
     if not quiet:
         output.say(*companion.words(result, options.slo, target.window_ns))
     remember(result, options, target, companion.ran)
-    against = None
+    state = None
     if before is not None and failure is None:
-        side = sides.side_of_report(told)
-        worst_burst = options.worst_burst
-        against = comparison.compare(before, side, worst_burst=worst_burst)
+        against = compare.against(before, told, options.worst_burst)
+        state = against.state
         if not quiet:
-            output.say(*comparison.reasons(against))
-    code = slo.exit_code(
+            output.say(*reasons(against))
+    code = _exit_code(told, options, state)
+    if failure is not None:
+        raise _with_code(failure, code, companion)
+    return code or companion.exit_code
+
+
+def _exit_code(told: "Report", options: Options, compared: str | None) -> int:
+    """Return the probe's own exit code, with what a baseline had to say."""
+    from prober import slo
+    from prober.report.comparison import UNTOLD
+
+    return slo.exit_code(
         told.verdict,
         told.claim,
         prove=options.prove or options.until_decided,
         nagios=options.nagios,
         inconclusive_exit=options.inconclusive_exit,
-        regressed=against is not None and against.state == "worse",
-        untold=against is not None and against.state in comparison.UNTOLD,
-        interrupted=result.partial,
+        regressed=compared == "worse",
+        untold=compared in UNTOLD,
+        interrupted=told.result.partial,
     )
-    if failure is not None:
-        raise _with_code(failure, code, companion)
-    return code or companion.exit_code
 
 
 def _with_code(
