@@ -135,7 +135,7 @@ def test_a_file_that_cannot_be_written_loses_nothing(
     ("arguments", "sentence"),
     [
         (("-o", "out.docx"), "no format has files like out.docx: end it in one of"),
-        (("--format", "docx"), "no format 'docx': there are text, html, markdown, json"),
+        (("--format", "docx"), "no format 'docx': there are text, html, markdown,"),
         (("-o", "-"), "no format has files like -: end it in"),
         (("--format", "csv", "--json"), "only one report can go to standard output"),
         (("-o", "a.md", "-o", "a.md"), "only one report can go to a.md"),
