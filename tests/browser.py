@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-_CHROMIUM = Path("/usr/bin/chromium")
+from tests import tools
+
+_CHROMIUM = "/usr/bin/chromium"
 _ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -37,11 +39,9 @@ class Visit:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Run Debian's Chromium."""
-    assert _CHROMIUM.exists(), "there is no Chromium: apt-get install chromium"
+    path = tools.program(_CHROMIUM, "apt-get install chromium fonts-liberation")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=_CHROMIUM, args=[*_ARGUMENTS]
-        )
+        browser = playwright.chromium.launch(executable_path=path, args=[*_ARGUMENTS])
         try:
             yield browser
         finally:
@@ -79,8 +79,7 @@ def violations(page: Page) -> list[str]:
     """
     folders = (os.environ.get("NODE_MODULES", "node_modules"), *_FOR_EVERYBODY)
     scripts = [Path(each) / _AXE for each in folders]
-    script = next((each for each in scripts if each.exists()), None)
-    assert script is not None, "there is no axe: npm install --no-save axe-core"
-    page.evaluate(script.read_text("utf-8"))
+    script = tools.first_of(scripts, "npm install --no-save axe-core")
+    page.evaluate(Path(script).read_text("utf-8"))
     told: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: []})")
     return [f"{each['id']}: {each['nodes'][0]['html']}" for each in told["violations"]]

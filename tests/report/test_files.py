@@ -17,6 +17,7 @@ from prober.errors import UsageError
 from prober.report import csv, html
 from prober.report.formats import FORMATS
 from prober.report.styles import palette
+from tests import tools
 from tests.report import renew
 from tests.report.test_formats import named
 
@@ -66,7 +67,9 @@ def test_paper(name: str, tmp_path: Path) -> None:
     assert "A4" in about
 
 
-def _run(*command: str) -> str:
+def _run(name: str, *arguments: str) -> str:
+    path = tools.program(f"/usr/bin/{name}", "apt-get install poppler-utils")
+    command = (path, *arguments)
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return done.stdout
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from sqlalchemy import URL, create_engine, text
 
+from tests import tools
+
 _BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 _NOBODY = ("postgres", "nobody")
 """Whom it runs as where we are root: it refuses to be root itself."""
@@ -18,8 +20,8 @@ class Postgres:
     """A server that is started, stopped and started again; gone with its folder."""
 
     def __init__(self) -> None:
-        assert _BINARIES, "there is no PostgreSQL: apt-get install postgresql"
-        self._binaries = _BINARIES[-1]
+        binaries = _BINARIES[-1:] or [Path("/usr/lib/postgresql")]
+        self._binaries = Path(tools.first_of(binaries, "apt-get install postgresql"))
         self._folder = Path(tempfile.mkdtemp(prefix="prober-postgres-"))
         self._user = _user()
         if self._user is not None:

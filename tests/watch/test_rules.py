@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from prober.cli import cli
 from prober.errors import UsageError
 from prober.watch.rules import Objective, document, refusals
+from tests import tools
 
 OBJECTIVE = Objective(
     environment="prod", target=Decimal("0.999"), window_s=30 * 86_400, every_s=60
@@ -20,8 +21,9 @@ OBJECTIVE = Objective(
 
 def promtool(*arguments: str, cwd: Path) -> str:
     """Run Prometheus' own tool, and return what it prints, good or bad."""
+    path = tools.program("/usr/bin/promtool", "apt-get install prometheus")
     done = subprocess.run(
-        ["/usr/bin/promtool", *arguments],
+        [path, *arguments],
         cwd=cwd,
         capture_output=True,
         text=True,

@@ -19,7 +19,9 @@ from prober.egress.https import Server
 from prober.watch.alerts.facts import Alert
 from prober.watch.alerts.keeper import Entry
 from prober.watch.alerts.sending import Alertmanager, NotDelivered, Post, Webhook
+from tests import tools
 
+_ALERTMANAGER = "/usr/bin/prometheus-alertmanager"
 ALERT = Alert(
     name="FirehoseErrorBudgetBurn",
     severity="page",
@@ -102,7 +104,7 @@ async def alertmanager(folder: Path, inbox: Inbox) -> AsyncIterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     process = await asyncio.create_subprocess_exec(
-        "prometheus-alertmanager",
+        tools.program(_ALERTMANAGER, "apt-get install prometheus-alertmanager"),
         f"--config.file={config}",
         f"--storage.path={folder}",
         f"--web.listen-address=127.0.0.1:{port}",
