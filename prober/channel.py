@@ -87,6 +87,10 @@ _EXPLANATIONS: tuple[tuple[str, str], ...] = (
         "it broke the handshake off: is the client certificate {cert} one of its CA?",
     ),
     (
+        "Connection reset by peer",
+        "the connection was cut, by it or by something on the way",
+    ),
+    (
         "Socket closed",
         "it closed the connection: has it gone, or refused the certificate {cert}?",
     ),

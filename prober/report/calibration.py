@@ -189,7 +189,7 @@ def _panel(calibration: Calibration, width: int, *, explain: bool) -> Panel:
         Text(each, style="bold" if not n else "")
         for n, each in enumerate(answer(calibration))
     ]
-    rows = _narrow if width < _NARROW else _wide
+    rows = _narrow if explain or width < _NARROW else _wide
     return Panel(
         Group(rows(calibration.trials, explain=explain), Text(), *sentences),
         title=Text("calibration", style="bold"),
