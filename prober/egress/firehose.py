@@ -158,6 +158,7 @@ class FirehoseReader(Reconnecting):
             max_queue=MAX_FRAMES,
             ping_interval=None,
             open_timeout=CONNECT_SECONDS,
+            close_timeout=None,  # never waited for: see `_converse`
             logger=_SILENT,
         )
 
