@@ -126,6 +126,7 @@ class RenewedGroup(Renewing):
         self._example = ReaderGroup(members(0))
         super().__init__(self._example.read_from, clock, rng, renew_after)
         self.transport = self._example.transport
+        self.in_base64 = self._example.in_base64
         self._numbers: dict[tuple[int, int], int] = {}
         """The connections of all groups: by the group's turn, and its own number."""
 
