@@ -77,9 +77,14 @@ def routers_words(routers: Routers) -> str:
     if not listed:
         if not heard_of:
             return ""
+        most = (
+            f", which keeps to {_MOST_BY_AGENT} at most"
+            if heard_of > _MOST_BY_AGENT
+            else ""
+        )
         return (
-            f"through an agent, which keeps to {min(_MOST_BY_AGENT, heard_of)} routers "
-            f"at most: which of the {heard_of:,} there are is not known"
+            f"through an agent{most}: which of the {heard_of:,} routers it used is not "
+            "known"
         )
     if heard_of >= listed:
         return f"{routers.tested:,} of {heard_of:,} routers tested"

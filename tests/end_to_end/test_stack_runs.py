@@ -80,12 +80,14 @@ async def run_disturbed(
     disturb: Callable[[], Awaitable[None]],
     *,
     straight: bool = False,
+    arrived: int = 0,
 ) -> RunResult:
-    """Probe a stack, and do something to it when a third was sent."""
+    """Probe a stack, and do something to it when a third was sent, and enough came."""
     begun = asyncio.Event()
 
     def observe(progress: Progress) -> None:
-        if progress.sent * 3 >= plan.messages:
+        came = min(progress.received.values())
+        if progress.sent * 3 >= plan.messages and came >= arrived:
             begun.set()
 
     async def wait_and_disturb() -> None:
@@ -143,7 +145,8 @@ async def test_router_that_dies_in_the_middle() -> None:
             await stack.start_router(0)
 
         plan = dataclasses.replace(PLAN, messages=4000, cycles=40)
-        result = await run_disturbed(stack, plan, disturb)
+        # Batches overtake each other by some hundreds of messages.
+        result = await run_disturbed(stack, plan, disturb, arrived=2000)
 
     consumer = result.consumers[0]
     assert consumer.counts.balanced()
@@ -153,7 +156,7 @@ async def test_router_that_dies_in_the_middle() -> None:
         lossy = cycle.counts.bad > 0
         assert (State.LOSS if lossy else State.PASS) is cycle.state
     # What was under way when it died may be gone, but nothing of long before.
-    assert [] == [c.index for c in consumer.cycles[:3] if c.state is not State.PASS]
+    assert [] == [c.index for c in consumer.cycles[:10] if c.state is not State.PASS]
 
 
 async def test_proxy_that_dies_leaves_cycles_unsure(stack: ReferenceStack) -> None:

@@ -13,7 +13,7 @@ from tests.report import samples
 from tests.report.test_json import VALIDATOR, document
 from tests.report.test_platform import grown
 
-AGENT = "through an agent, which keeps to"
+UNKNOWN = "which of the {} routers it used is not known"
 CONFIGURED = "routers that are configured tested; whether there are more is not known"
 
 
@@ -51,8 +51,9 @@ def run(*writers: WriterResult, heard_of: int = 0) -> RunResult:
         (
             ["agent at h:1"],
             8,
-            f"{AGENT} 5 routers at most: which of the 8 there are is not known",
+            f"through an agent, which keeps to 5 at most: {UNKNOWN.format(8)}",
         ),
+        (["agent at h:1"], 2, f"through an agent: {UNKNOWN.format(2)}"),
         (["router at h:1", "router at h:2"], 8, "2 of 8 routers tested"),
         (["router at h:1", "router at h:2"], 2, "2 of 2 routers tested"),
         (
