@@ -54,18 +54,21 @@ class Process:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
         self.told: list[dict[str, Any]] = []
+        """What nobody has waited for yet."""
 
     async def told_of(self, said: str, environment: str = "") -> dict[str, Any]:
-        """Wait until it tells something; raises EOFError if it ends before."""
+        """Wait until it tells something, or has, each once; raises EOFError if not."""
         assert self.process.stdout is not None
         while True:
+            for told in self.told:
+                name = told.get("environment")
+                if told["said"] == said and environment in ("", name):
+                    self.told.remove(told)
+                    return told
             line = await self.process.stdout.readline()
             if not line:
                 raise EOFError(f"it ended before it said {said}: {self.told}")
             self.told.append(json.loads(line))
-            told = self.told[-1]
-            if told["said"] == said and environment in ("", told.get("environment")):
-                return told
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
