@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # what imports gRPC is imported by who runs
     from prober.store import Spool
     from prober.watch.daemon import Daemon
     from prober.watch.notices import Tell
+    from prober.watch.page.doors import Doors
     from prober.watch.watched import Watched
 
     Reload = Callable[[], Sequence[Watched]]
@@ -95,6 +96,7 @@ def watch(
         store=store or found.store,
     )
     lines = sys.stdout.isatty() and not json_lines
+    asked.doors(None, asked.listen).check()
     if once:
         ctx.exit(asyncio.run(_once(asked, lines=lines)))
     said = listen is not None or not found.demo
@@ -185,16 +187,16 @@ async def _watch(
     tell, rng = _teller(lines=lines), _rng()
     with _place(wanted) as place:
         spool = Spool(functools.partial(open_store, place), SystemClock().now_ns)
-        address = address_of(listening)
+        doors = wanted.doors(place, address_of(listening))
         alarms = Alarms(
-            f"{socket.gethostname()}/{address}",
-            receivers(wanted.alerts, f"http://{address}/"),
+            f"{socket.gethostname()}/{doors.listen}",
+            receivers(wanted.alerts, doors.url),
             history=spool,
             clock=clock,
             tell=tell,
             certificates=wanted.certificates,
         )
-        page = PageProcess(listening, store=place, clock=clock, rng=rng, tell=tell)
+        page = PageProcess(listening, doors=doors, clock=clock, rng=rng, tell=tell)
         around = Surroundings(
             name=_name(),
             clocks=SystemClock,
@@ -211,7 +213,7 @@ async def _watch(
         try:
             with _signals(daemon):
                 async with page.running(), alarms.running():
-                    _greet(tell, wanted, address)
+                    _greet(tell, wanted, doors)
                     await daemon.run(wanted.watched)
         finally:
             await _close(spool, tell)
@@ -228,14 +230,16 @@ async def _close(spool: "Spool", tell: "Tell") -> None:
         tell(Notice(at_ns=at_ns, said="store_gap", words=words))
 
 
-def _greet(tell: "Tell", wanted: "Wanted", address: str) -> None:
+def _greet(tell: "Tell", wanted: "Wanted", doors: "Doors") -> None:
     from prober.watch.daemon import described
     from prober.watch.notices import Notice
 
     at_ns = SystemClock().now_ns()
-    words = f"{described(wanted.watched)}; page on http://{address}/"
-    figures = {"address": f"http://{address}/"}
+    words = f"{described(wanted.watched)}; page on {doors.url}"
+    figures = {"address": doors.url}
     tell(Notice(at_ns=at_ns, said="started", words=words, figures=figures))
+    if doors.warning:
+        tell(Notice(at_ns=at_ns, said="open_to_all", words=doors.warning))
     if wanted.demo and wanted.store is None:
         words = (
             "the bundled stack: its history goes when it ends, --store FILE keeps it"

@@ -15,6 +15,7 @@ from prober.config.models import BUNDLED
 from prober.errors import UsageError
 from prober.plan import Plan
 from prober.watch.alerts.facts import Expiry
+from prober.watch.page.doors import Certificates, Doors
 from prober.watch.watched import Watched
 
 REFERENCE = "reference"
@@ -33,8 +34,29 @@ class Wanted:
     alerts: config.Alerts = field(default_factory=config.Alerts)
     certificates: Callable[[], Sequence[Expiry]] | None = None
     """Tells when the certificates of all environments end, as their files say now."""
+    serving: config.Watch = field(default_factory=config.Watch)
+    """Who may read the page, and by which certificates."""
     demo: bool = False
     """It is the bundled stack, without a configuration."""
+
+    def doors(self, store: str | None, listen: str) -> Doors:
+        """Return how the page is reached that listens there."""
+        auth, tls = self.serving.auth_file, self.serving.tls
+        return Doors(
+            store=store,
+            listen=listen,
+            auth_file=None if auth is None else str(auth),
+            tls=None if tls is None else _certificates(tls),
+        )
+
+
+def _certificates(tls: config.PageTls) -> Certificates:
+    authority = tls.client_ca_file
+    return Certificates(
+        cert_file=str(tls.cert_file),
+        key_file=str(tls.key_file),
+        client_ca_file=None if authority is None else str(authority),
+    )
 
 
 def wanted(path: str | None, names: Sequence[str]) -> Wanted:
@@ -53,6 +75,7 @@ def wanted(path: str | None, names: Sequence[str]) -> Wanted:
         grace_ns=loaded.watch.grace,
         store=loaded.store,
         alerts=loaded.alerts,
+        serving=loaded.watch,
         certificates=certificates({name: loaded.environment(name) for name in chosen}),
     )
 
@@ -67,6 +90,8 @@ def reloader(
         fixed = (
             ("watch.listen", first.listen, found.listen),
             ("watch.grace", first.grace_ns, found.grace_ns),
+            ("watch.auth_file", first.serving.auth_file, found.serving.auth_file),
+            ("watch.tls", first.serving.tls, found.serving.tls),
             ("store", first.store, found.store),
             ("alerts", first.alerts, found.alerts),
         )

@@ -18,7 +18,7 @@ import click
 import yaml
 
 from prober.config import checking, reading, tree, variables
-from prober.config.file import Alerts, File, Watch
+from prober.config.file import Alerts, File, PageTls, Watch
 from prober.config.mistakes import Mistakes
 from prober.config.models import Environment
 from prober.errors import UsageError
@@ -28,6 +28,7 @@ __all__ = [
     "Alerts",
     "Config",
     "Environment",
+    "PageTls",
     "Watch",
     "find",
     "load",

@@ -28,6 +28,16 @@ class Defaults(Section):
     limits: Limits | None = Field(default=None, description="see environments")
 
 
+class PageTls(Section):
+    """The page's own certificate, and whose it asks for."""
+
+    cert_file: scalars.File = Field(description="the page's certificate")
+    key_file: scalars.File = Field(description="its key")
+    client_ca_file: scalars.File | None = Field(
+        default=None, description="who reads shows a certificate of this authority"
+    )
+
+
 class Watch(Section):
     """How the daemon serves, and leaves."""
 
@@ -39,6 +49,11 @@ class Watch(Section):
         default=10 * NS,
         description="how long open cycles are waited for when it is to leave",
     )
+    auth_file: scalars.File | None = Field(
+        default=None,
+        description="lines of user:hash: the page, its API and metrics ask for these",
+    )
+    tls: PageTls | None = Field(default=None, description="serve them over TLS")
 
 
 class AlertReceiver(Https):

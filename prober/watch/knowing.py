@@ -3,10 +3,10 @@
 A store is read; nothing is asked of a daemon.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
-from prober.history import Live
+from prober.history import EnvironmentHistory, Live
 from prober.report.now import Known
 from prober.report.now.case import RECENT_NS
 from prober.store import Store
@@ -15,17 +15,23 @@ from prober.watch.alerts.keeper import KEPT, State, severities
 WINDOW_NS = 30 * 86_400 * 1_000_000_000
 """Of an environment that has no objective."""
 
+Window = Callable[[str, int, int], EnvironmentHistory]
+"""Reads an environment from one time up to another, as `Store.history` does."""
+
 
 def known(
     store: Store,
     now_ns: int,
     names: Collection[str] = (),
     lives: Iterable[Live] = (),
+    history: Window | None = None,
 ) -> list[Known]:
     """Return what is known of environments, by default of all that were ever watched.
 
-    `lives` are words of daemons that the store may not have yet.
+    `lives` are words of daemons that the store may not have yet; `history` reads
+    windows, where somebody keeps them.
     """
+    window = history or store.history
     fresher = {(each.environment, each.daemon): each for each in lives}
     told = {(each.environment, each.daemon): each for each in store.live()}
     words = list((told | fresher).values())
@@ -35,7 +41,7 @@ def known(
     watched_now = {each.environment for each in words if not each.ended}
     return [
         replace(
-            _of_one(store, name, now_ns),
+            _of_one(store, name, now_ns, window),
             lives=[each for each in words if each.environment == name],
             # What a daemon left firing when it went, fires no more.
             firing=severities(states, name) if states and name in watched_now else None,
@@ -44,7 +50,7 @@ def known(
     ]
 
 
-def _of_one(store: Store, name: str, now_ns: int) -> Known:
+def _of_one(store: Store, name: str, now_ns: int, window: Window) -> Known:
     runs = store.runs(name, mode="continuous", limit=1)
     window_ns = (runs[0].window_ns if runs else None) or WINDOW_NS
     return Known(
@@ -52,7 +58,5 @@ def _of_one(store: Store, name: str, now_ns: int) -> Known:
         at_ns=now_ns,
         lives=(),
         recent=store.cycles(name, mode="continuous", from_ns=now_ns - RECENT_NS),
-        history=store.history(name, now_ns + 1 - window_ns, now_ns + 1)
-        if runs
-        else None,
+        history=window(name, now_ns + 1 - window_ns, now_ns + 1) if runs else None,
     )

@@ -16,6 +16,7 @@ Level = Literal["info", "warning", "error"]
 Said = Literal[
     "started",
     "history",
+    "open_to_all",
     "stopped",
     "measured",
     "measuring",
@@ -45,6 +46,7 @@ LEVELS: Mapping[Said, Level] = {
     # Whatever costs coverage or budget is a warning; what needs us, an error.
     "started": "info",
     "history": "info",
+    "open_to_all": "warning",
     "stopped": "info",
     "measured": "info",
     "measuring": "info",

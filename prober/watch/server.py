@@ -4,19 +4,21 @@
 
 FD is a listening socket that was opened by the measuring process, which therefore keeps
 its port when this one is started anew. Over standard input come a line of JSON (where
-history is: that may hold a password, which is no argument's business) and snapshots;
+history is, for that may hold a password, and who may read) and snapshots;
 this process ends when that does, however its parent ended.
 """
 
 import asyncio
 import contextlib
-import json
 import socket
+import ssl
 import sys
 from collections.abc import Generator
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -24,6 +26,10 @@ from starlette.routing import Route
 from prober.clock import NS, Clock, SystemClock
 from prober.report.now import SILENT_PERIODS
 from prober.watch.metrics import CONTENT_TYPE
+from prober.watch.page import doors
+from prober.watch.page.guard import Guard, Rules
+from prober.watch.page.looking import Eyes
+from prober.watch.page.routes import Page
 from prober.watch.snapshot import Snapshot, read
 
 STALE_SECONDS = 10.0
@@ -37,7 +43,7 @@ class Board:
     def __init__(self, clock: Clock, store: str | None = None) -> None:
         self.clock = clock
         self.store = store
-        """Where history is read, as a URL; None for nowhere."""
+        """Where history is read; None for the user's own."""
         self._snapshot: Snapshot | None = None
         self._changed = asyncio.Condition()
 
@@ -62,14 +68,18 @@ class Board:
         return self._snapshot
 
 
-def application(board: Board) -> Starlette:
-    """Return what answers requests."""
+def application(board: Board, rules: Rules | None = None) -> Starlette:
+    """Return what answers requests, by default to anybody."""
+    page = Page(board, Eyes(board))
     app = Starlette(
         routes=[
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metrics", metrics),
-        ]
+            *page.routes(),
+        ],
+        middleware=[Middleware(Guard, rules or Rules(hosts=None, passwords=None))],
+        exception_handlers=page.errors(),
     )
     app.state.board = board
     return app
@@ -132,20 +142,34 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _tls(files: doors.Certificates) -> dict[str, Any]:
+    asked = files.client_ca_file is not None
+    return {
+        "ssl_certfile": files.cert_file,
+        "ssl_keyfile": files.key_file,
+        "ssl_ca_certs": files.client_ca_file,
+        "ssl_cert_reqs": ssl.CERT_REQUIRED if asked else ssl.CERT_NONE,
+    }
+
+
 async def serve(listening: socket.socket) -> None:
     """Serve until standard input ends."""
     pipe = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(pipe), sys.stdin
     )
-    board = Board(SystemClock(), json.loads(await pipe.readline())["store"])
+    asked = doors.read(await pipe.readline())
+    board = Board(SystemClock(), asked.store)
+    files = asked.tls
+    tls: dict[str, Any] = {} if files is None else _tls(files)
     server = _Server(
         uvicorn.Config(
-            application(board),
+            application(board, asked.rules()),
             log_config=None,
             access_log=False,
             lifespan="off",
             server_header=False,
+            **tls,
             timeout_graceful_shutdown=_CLOSE_SECONDS,
         )
     )

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import os
 import random
 import socket
@@ -13,6 +12,7 @@ from prober.clock import NS, Clock
 from prober.errors import UsageError
 from prober.watch.backoff import Backoff
 from prober.watch.notices import Notice, Said, Tell
+from prober.watch.page.doors import Doors
 from prober.watch.snapshot import Snapshot, frame
 
 BACKLOG = 128
@@ -60,12 +60,12 @@ class PageProcess:
         self,
         listening: socket.socket,
         *,
-        store: str | None,
+        doors: Doors,
         clock: Clock,
         rng: random.Random,
         tell: Tell,
     ) -> None:
-        self._listening, self._store = listening, store
+        self._listening, self._doors = listening, doors
         self._clock, self._tell = clock, tell
         self._backoff = Backoff(rng)
         self._process: asyncio.subprocess.Process | None = None
@@ -109,7 +109,7 @@ class PageProcess:
             env=dict(os.environ),
         )
         assert process.stdin is not None  # noqa: S101 - asked for a pipe
-        process.stdin.write(json.dumps({"store": self._store}).encode() + b"\n")
+        process.stdin.write(self._doors.line())
         self._process = process
         try:
             return await process.wait()

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -18,6 +19,7 @@ from prober.errors import UsageError
 from prober.history import Live
 from prober.store import Waiting
 from prober.testing import ManualClock
+from prober.watch.page.doors import Doors
 from prober.watch.server import Board, application
 from prober.watch.serving import PageProcess, address_of, listen
 from prober.watch.snapshot import Snapshot, frame, read
@@ -151,14 +153,14 @@ def test_addresses() -> None:
             assert address_of(six).startswith("[::1]:")
 
 
-async def test_page_that_is_killed_comes_back_on_its_port() -> None:
+async def test_page_that_is_killed_comes_back_on_its_port(tmp_path: Path) -> None:
     """Nobody but the page is disturbed, its address stays, and it is told."""
     told: asyncio.Queue[Notice] = asyncio.Queue()
     clock = SystemClock()
     with listen("127.0.0.1:0") as listening:
         page = PageProcess(
             listening,
-            store=None,
+            doors=Doors(store=str(tmp_path / "history.sqlite")),
             clock=clock,
             rng=random.Random(1),  # noqa: S311 - jitter
             tell=told.put_nowait,

@@ -28,7 +28,7 @@ from prober.report.charts.heatmap import HeatMap, Hour, heatmap
 from prober.report.charts.intervals import Counted, Intervals, intervals
 from prober.report.charts.percentiles import Percentiles, Quantiles, percentiles
 from prober.report.charts.reliability import Bound, Reliability, Slice, reliability
-from prober.report.charts.strip import Row, Strip, strip
+from prober.report.charts.strip import Row, Strip, key_of, line_of_states, strip
 
 __all__ = [
     "Bound",
@@ -60,6 +60,8 @@ __all__ = [
     "gaps",
     "heatmap",
     "intervals",
+    "key_of",
+    "line_of_states",
     "percentiles",
     "reliability",
     "strip",

@@ -23,7 +23,7 @@ from prober.report.charts.frame import (
     margin,
 )
 from prober.report.charts.scales import Tick, linear, ticks, time_ticks
-from prober.report.charts.svg import box, join, path, text
+from prober.report.charts.svg import box, join, number, path, tag, text
 from prober.report.facts import Table
 from prober.report.words import MARKS, STATES
 
@@ -80,6 +80,33 @@ def strip(data: Strip) -> Chart:
         "Cycles in order" if data.unit == "cycle" else f"The worst of each {data.unit}"
     )
     return chart(data.name, title, _told(data), table=_table(data), draw=draw)
+
+
+_LINE = Size(name="line", width=360)
+
+
+def line_of_states(states: Sequence[State | None], words: str) -> Markup:
+    """Draw one row of states without axis and legend, to stand within a line."""
+    frame = Frame(left=0, right=_LINE.width, top=0, bottom=_ROW)
+    base = path(f"M0 {_ROW}H{number(_LINE.width)}", "axis")
+    return tag(
+        "svg",
+        base,
+        _row(states, frame, 0),
+        class_="chart line",
+        viewBox=f"0 0 {number(_LINE.width)} {_ROW + 1}",
+        preserveAspectRatio="none",
+        role="img",
+        aria_label=words,
+    )
+
+
+def key_of(state: State) -> Markup:
+    """Draw the mark of a state by itself, for a legend of several strips."""
+    mark = path(_mark(state, 1, 10, 0, _ROW / 2), f"s-{state.value}")
+    return tag(
+        "svg", mark, class_="chart mark", viewBox="0 0 12 13", aria_hidden="true"
+    )
 
 
 def _told(data: Strip) -> str:

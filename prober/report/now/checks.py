@@ -55,7 +55,8 @@ _FIGURES: tuple[tuple[str, str, Callable[[float], str]], ...] = (
 def _streams(live: Live) -> Check:
     away = [each for each in live.consumers if not each.connected]
     if not away:
-        return Check(name="streams", well=bool(live.consumers), words="streams up")
+        words = "streams up" if live.consumers else "no stream yet"
+        return Check(name="streams", well=bool(live.consumers), words=words)
     words = "; ".join(
         f"{each.name} is not attached" + (f": {each.detail}" if each.detail else "")
         for each in away
