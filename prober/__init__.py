@@ -12,7 +12,10 @@ A message's way through this package is the order of its parts:
     store     history, in a file or a database that several share
     report    the result as data, and one file a format
 
-`probe` runs one probe from end to end, and `cli` is the command line.
+`probe` runs one probe from end to end, its `legs` in other processes if need be, and
+`watch` goes on probing for months. The instrument looks at itself, too: `checks` tells
+whether an environment is ready, `bench` how much it can do, `calibration` whether it
+reports what was done. `config` is the file, and `cli` the command line.
 """
 
 __version__ = "0.1.0"
