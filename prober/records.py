@@ -274,6 +274,10 @@ class BufferDrops:
     """`agent ingress`, `router 1 ingress`, `router 1 egress`, `rlp egress`."""
     dropped: int
     ring: int
+    written: int = 0
+    """How many went in."""
+    held: int = 0
+    """How many were still inside when it was asked, or when its reader went."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,14 @@ class Sourced(Protocol):
 S = TypeVar("S", bound=Sourced)
 
 
+class Holding(Protocol):
+    """A buffer, as far as its tally asks it."""
+
+    def unread(self) -> Sequence[Sourced]:
+        """Return what is inside, and would still be taken out."""
+        ...
+
+
 class Tally:
     """The counts of one line of the table, over all the buffers that belong to it."""
 
@@ -45,6 +53,8 @@ class Tally:
         self.source_id, self.instance_id = track or ("", "")
         self.written = self.read = self.missed = 0
         self.tracked_written = self.tracked_read = self.tracked_left = 0
+        self.open: set[Holding] = set()
+        """The buffers that are read just now."""
 
     def is_tracked(self, envelope: Sourced) -> bool:
         """Tell whether an envelope is to be counted apart."""
@@ -82,6 +92,10 @@ class Tally:
             tracked_written=self.tracked_written,
             tracked_read=self.tracked_read,
             tracked_left=self.tracked_left,
+            tracked_inside=sum(
+                sum(map(self.is_tracked, each.unread()))
+                for each in (self.open if self.tracks else ())
+            ),
         )
 
 
@@ -103,6 +117,7 @@ class Ring(Generic[S]):
         self._tally = tally
         self._diode = kind(tally.ring, missed)
         self._waiter = Waiter(self._diode)
+        tally.open.add(self)
 
     def set(self, item: S) -> None:
         """Put an envelope in, over an unread one if need be."""
@@ -133,8 +148,13 @@ class Ring(Generic[S]):
         self._tally.count_read([item])
         return item
 
+    def unread(self) -> list[S]:
+        """Return what is inside, and would still be taken out."""
+        return self._diode.unread()
+
     def close(self) -> None:
         """Count what is still inside as left there; nobody reads any more."""
+        self._tally.open.discard(self)
         while (item := self._diode.try_next()) is not None:
             self._tally.tracked_left += self._tally.is_tracked(item)
 
@@ -182,6 +202,7 @@ class Outlet:
         self._alerter = alerter
         self._items: deque[Envelope] = deque()
         self._filled = asyncio.Event()
+        tally.open.add(self)
 
     def set_all(self, items: Sequence[Envelope]) -> None:
         """Put envelopes in as far as there is room; the others are dropped."""
@@ -207,7 +228,12 @@ class Outlet:
             await self._filled.wait()
         return self.take(1)[0]
 
+    def unread(self) -> Sequence[Envelope]:
+        """Return what is inside, and would still be taken out."""
+        return self._items
+
     def close(self) -> None:
         """Count what is still inside as left there; nobody reads any more."""
+        self._tally.open.discard(self)
         self._tally.tracked_left += sum(map(self._tally.is_tracked, self._items))
         self._items.clear()

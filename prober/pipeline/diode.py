@@ -147,6 +147,14 @@ class _Ring(Generic[T]):
         if self._alerter is not None:
             self._alerter(missed)
 
+    def unread(self) -> list[T]:
+        """Return what the reader would still get; may be asked while nobody writes."""
+        end = self._written
+        return [
+            self._slots[sequence % self._size][1]
+            for sequence in range(end - self.statistics().pending, end)
+        ]
+
     def statistics(self) -> DiodeStatistics:
         """Return what became of the items so far; may be called from any thread."""
         read_index, missed = self._read_index, self._missed

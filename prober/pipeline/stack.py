@@ -176,10 +176,7 @@ class ReferenceStack:
         )
 
     def drops(self) -> tuple[BufferDrops, ...]:
-        """Return what each buffer dropped of the tracked envelopes.
-
-        Exact once the pipeline is drained; until then what is inside counts, too.
-        """
+        """Return what each buffer dropped of the tracked envelopes."""
         return self.statistics().drops()
 
     async def kill_agent(self) -> None:

@@ -12,7 +12,7 @@ class BufferStatistics:
     """One buffer, summed over its rings: one each life of its owner or subscription.
 
     The `tracked_` counts are of the envelopes that the stack was asked to track, and
-    exact. Once the pipeline is drained, what was written was read, left or dropped.
+    exact: what was written was read, is inside, was left or was dropped.
     """
 
     buffer: str
@@ -28,10 +28,18 @@ class BufferStatistics:
     tracked_left: int
     """Not dropped: still inside when the subscription ended or the owner was killed."""
 
+    tracked_inside: int
+    """Not dropped, and would still be read."""
+
     @property
     def tracked_dropped(self) -> int:
-        """Tracked envelopes that went in and did not come out: exact when drained."""
-        return self.tracked_written - self.tracked_read - self.tracked_left
+        """Tracked envelopes that went in, and will never come out."""
+        return self.tracked_written - self.tracked_read - self.tracked_held
+
+    @property
+    def tracked_held(self) -> int:
+        """Tracked envelopes that went in, did not come out, and were not dropped."""
+        return self.tracked_left + self.tracked_inside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +74,12 @@ class StackStatistics:
     def drops(self) -> tuple[BufferDrops, ...]:
         """Return what each buffer dropped of the tracked envelopes."""
         return tuple(
-            BufferDrops(buffer=b.buffer, dropped=b.tracked_dropped, ring=b.ring)
+            BufferDrops(
+                buffer=b.buffer,
+                dropped=b.tracked_dropped,
+                ring=b.ring,
+                written=b.tracked_written,
+                held=b.tracked_held,
+            )
             for b in self.buffers
         )

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from prober.clock import NS, Clock, SystemClock
+from prober.probe.starving import LOOK_SECONDS, Starving
 from prober.records import Fault
 
 LAG_LIMIT_SECONDS = 1.0
@@ -19,8 +20,12 @@ class Health:
         clock: Clock,
         book: Callable[[Fault, str | None], None],
         tick_seconds: float = TICK_SECONDS,
+        starving: Starving | None = None,
     ) -> None:
         self._clock, self._book, self._tick = clock, book, tick_seconds
+        self._starving = starving or Starving()
+        self._looked_ns = clock.now_ns()
+        self.cpu_wait = 0.0
         self.loop_lag = 0.0
         self.reader_lag = 0.0
         self.clock_step = 0.0
@@ -30,11 +35,16 @@ class Health:
         return {
             "loop_lag_max_seconds": self.loop_lag,
             "reader_lag_max_seconds": self.reader_lag,
+            "cpu_wait_max_seconds": self.cpu_wait,
             "clock_step_max_seconds": self.clock_step,
         }
 
     async def watch(self) -> None:
-        """Measure how late the event loop is, and whether the wall clock was set."""
+        """Measure how late the event loop is, and whether the wall clock was set.
+
+        And whether our threads get a CPU: nobody can tell when what was read too late
+        had come.
+        """
         step = self._wall_step()
         while True:
             before_ns = self._clock.now_ns()
@@ -43,11 +53,24 @@ class Health:
             self.loop_lag = max(self.loop_lag, lag)
             if lag > LAG_LIMIT_SECONDS:
                 self.blame(before_ns, f"our event loop was {lag:.1f} s late")
+            self._look_for_cpu()
             last, step = step, self._wall_step()
             self.clock_step = max(self.clock_step, abs(step - last))
             if abs(step - last) > STEP_LIMIT_SECONDS:
                 words = f"the clock was set by {step - last:+.1f} s, or we were asleep"
                 self.blame(before_ns, words)
+
+    def _look_for_cpu(self) -> None:
+        now_ns, looked_ns = self._clock.now_ns(), self._looked_ns
+        if now_ns - looked_ns < LOOK_SECONDS * NS:
+            return
+        self._looked_ns = now_ns
+        waited = self._starving.look(now_ns)
+        self.cpu_wait = max(self.cpu_wait, waited)
+        if waited > LAG_LIMIT_SECONDS:
+            words = f"a thread of ours waited {waited:.1f} s for a CPU"
+            limit = f"(limit {LAG_LIMIT_SECONDS:g} s)"
+            self.blame(looked_ns - round(waited * NS), f"{words} {limit}")
 
     def read(self, consumer: str, arrived_ns: int) -> float:
         """Note how long after its arrival something is booked; return it in seconds."""

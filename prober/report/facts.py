@@ -175,6 +175,8 @@ def _stack(report: Report) -> Iterable[Fact]:
     buffers = [_buffer(each) for each in drops.buffers if each.dropped]
     told = f"dropped {drops.dropped:,}"
     told += f" ({', '.join(buffers)})" if buffers else ""
+    if drops.under_way:
+        told += f", {drops.under_way:,} still on their way at the end"
     if drops.lost is not None:
         agree = "they agree" if drops.agrees else "THEY DISAGREE"
         told += f", lost {drops.lost:,}: {agree}"

@@ -171,9 +171,15 @@ def _stack(drops: StackDrops | None) -> Json:
     return {
         "dropped": drops.dropped,
         "lost": drops.lost,
+        "under_way": drops.under_way,
         "agrees": drops.agrees,
         "buffers": [
-            {"buffer": each.buffer, "dropped": each.dropped, "ring": each.ring}
+            {
+                "buffer": each.buffer,
+                "dropped": each.dropped,
+                "held": each.held,
+                "ring": each.ring,
+            }
             for each in drops.buffers
         ],
     }

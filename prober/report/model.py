@@ -139,11 +139,13 @@ class StackDrops:
 
     None with several consumers, whose losses may be the same messages.
     """
+    under_way: int = 0
+    """Neither dropped nor here: inside a buffer, or between two, when the run ended."""
 
     @property
     def agrees(self) -> bool | None:
         """Whether both come to the same; None when they cannot be compared."""
-        return None if self.lost is None else self.lost == self.dropped
+        return None if self.lost is None else self.lost == self.dropped + self.under_way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +223,7 @@ def build(
         ValueError: A worst burst below one message.
 
     """
-    rings = _rings(result.stack_drops)
+    rings, stack_drops = _rings(result.stack_drops), _stack_drops(result)
     evidence = [slo.evidence_of(each) for each in result.consumers]
     # First, for it refuses an objective that cannot be.
     claim = _claim(evidence, target, worst_burst, early)
@@ -241,8 +243,8 @@ def build(
         worst=worst_of(consumers),
         cycles=_cycles(result.consumers),
         across=slo.across_run(result.consumers) if len(consumers) > 1 else None,
-        stack_drops=_stack_drops(result),
-        platform=_platform(result, consumers),
+        stack_drops=stack_drops,
+        platform=_platform(result, consumers, stack_drops),
         routers=routers_of(result),
         apart=tuple(apart(result.writers)),
         early=bool(early),
@@ -250,8 +252,12 @@ def build(
     )
 
 
-def _platform(result: RunResult, consumers: Sequence[Consumer]) -> Platform | None:
-    lost = sum(each.counts.lost for each in consumers)
+def _platform(
+    result: RunResult, consumers: Sequence[Consumer], stack_drops: StackDrops | None
+) -> Platform | None:
+    # What came, if too late, or was on its way, nobody dropped.
+    lost = sum(each.counts.lost - each.counts.after_deadline for each in consumers)
+    lost -= stack_drops.under_way if stack_drops else 0
     owners = {o for each in consumers for gap in each.gap_sizes for o in gap.owners}
     return platform_of(result.platform, lost, owners, result.cut_offs)
 
@@ -454,13 +460,16 @@ def _rings(drops: Iterable[BufferDrops]) -> Mapping[int, tuple[str, ...]]:
 def _stack_drops(result: RunResult) -> StackDrops | None:
     if not result.stack_drops:
         return None
-    lost = None
+    dropped = sum(each.dropped for each in result.stack_drops)
+    lost, under_way = None, 0
     if len(result.consumers) == 1:
         counts = result.consumers[0].counts
         # What came after the deadline stays lost, but no buffer dropped it.
         lost = counts.lost - counts.after_deadline
+        if any(each.held for each in result.stack_drops):
+            # Each step only moves what came in: what is nowhere else is in between.
+            here = counts.accepted - lost
+            under_way = max(0, result.stack_drops[0].written - dropped - here)
     return StackDrops(
-        buffers=result.stack_drops,
-        dropped=sum(each.dropped for each in result.stack_drops),
-        lost=lost,
+        buffers=result.stack_drops, dropped=dropped, lost=lost, under_way=under_way
     )

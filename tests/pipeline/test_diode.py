@@ -435,3 +435,13 @@ def test_many_writer_threads_and_a_reader(size: int) -> None:
 
     check_accounts(received, diode.statistics(), writers=5, each=4_000)
     assert sum(alerts) == diode.statistics().missed
+
+
+def test_what_would_still_be_read_can_be_looked_at() -> None:
+    """Of six items in four slots the lap before is gone: two would be read."""
+    diode = OneToOne[int](4)
+    diode.set_all(range(6))
+    looked = diode.unread()
+
+    assert [4, 5] == looked == diode.take(10)
+    assert [] == diode.unread()

@@ -245,5 +245,5 @@ async def test_a_consumer_that_does_not_read_loses_the_newest() -> None:
         assert numbers[:300] == list(range(300))
         assert numbers == sorted(numbers)
         assert stack.drops()[-1] == BufferDrops(
-            buffer="rlp egress", dropped=dropped, ring=300
+            buffer="rlp egress", dropped=dropped, ring=300, written=count
         )

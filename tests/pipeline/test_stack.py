@@ -61,7 +61,9 @@ async def test_one_envelope_too_many_costs_a_lap() -> None:
         await until(lambda: bool(consumer.envelopes), clock)
 
         assert consumer.numbers == [1000]
-        lost = BufferDrops(buffer="agent ingress", dropped=1000, ring=1000)
+        lost = BufferDrops(
+            buffer="agent ingress", dropped=1000, ring=1000, written=1001
+        )
         assert [each for each in stack.drops() if each.dropped] == [lost]
         assert stack.statistics().components[0].dropped_ingress == 1000
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from prober.errors import UsageError
-from prober.records import BufferDrops, RunResult, Span, State
+from prober.records import BufferDrops, PlatformIncrease, RunResult, Span, State
 from prober.report import build
 from tests.report import samples
 
@@ -137,3 +137,48 @@ def test_cycles_are_joined_over_consumers() -> None:
     expected = [("rlp", State.PASS), ("gateway", State.INCONCLUSIVE)]
     assert expected == told
     assert list(range(20)) == [each.index for each in report.cycles]
+
+
+def test_what_was_on_its_way_at_the_end_is_lost_and_was_not_dropped() -> None:
+    """Of 300 lost 100 were dropped, and 200 were inside a buffer or between two."""
+    drops = (
+        BufferDrops(
+            buffer="agent ingress", dropped=100, ring=100, written=100_000, held=150
+        ),
+        BufferDrops(buffer="rlp egress", dropped=0, ring=100, written=99_700),
+    )
+    result = lossy(Span(first=0, count=300), stack_drops=drops)
+
+    told = build(result, None).stack_drops
+
+    assert told is not None
+    assert (300, 100, 200) == (told.lost, told.dropped, told.under_way)
+    assert told.agrees
+
+
+def test_nobody_is_asked_for_what_came_too_late() -> None:
+    """What arrived after its deadline is lost, and no counter has to tell of it."""
+    result = lossy(Span(first=0, count=300), platform=())
+    (rlp,) = result.consumers
+    counts = dataclasses.replace(rlp.counts, after_deadline=300)
+    late = dataclasses.replace(
+        result,
+        consumers=(dataclasses.replace(rlp, counts=counts),),
+        platform=(
+            PlatformIncrease(
+                component="router",
+                instance="doppler/1",
+                counter="dropped",
+                direction="egress",
+                increase=0,
+                from_ns=0,
+                to_ns=1,
+                silent_ns=0,
+            ),
+        ),
+    )
+
+    told = build(late, None).platform
+
+    assert told is not None
+    assert "nothing was dropped" == told.evidence
