@@ -1,5 +1,6 @@
 """A latency histogram that merges: log-linear buckets, exact counts, bounded error."""
 
+import functools
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -32,6 +33,7 @@ def buckets_of(values: NDArray[np.int64]) -> NDArray[np.int64]:
     return (cut << _LINEAR_BITS) + (values >> cut)
 
 
+@functools.cache  # one number a bucket, shared by all histograms at rest
 def _upper_edge(bucket: int) -> int:
     """Return the largest value, in nanoseconds, that falls into a bucket."""
     cut = max((bucket >> _LINEAR_BITS) - 1, 0)

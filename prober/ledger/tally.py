@@ -76,8 +76,6 @@ class Tally:
     unexplained: int = 0
     other_runs: int = 0
     highest: int = -1
-    told_before: int = 0
-    """Of messages before this one nothing came since `drain`."""
 
     @classmethod
     def of(cls, plan: Plan, kinds: Collection[Kind] = tuple(Kind)) -> "Tally":
@@ -139,7 +137,6 @@ class Tally:
         if not sequences.size:
             return
         where = _Where(self, sequences)
-        self.told_before = min(self.told_before, where.low)
         where.count("arrivals", None if copies is None else ~copies)
         first = self._first_arrivals(sequences, where)
         self._book_order(sequences, where, first)
@@ -178,7 +175,6 @@ class Tally:
     def damage(self, sequence: int, *, copy: bool = False) -> None:
         """Book the arrival of a damaged message."""
         where = _Where(self, np.array([sequence]))
-        self.told_before = min(self.told_before, sequence)
         before = where.fates()[0]
         where.count("arrivals", by=int(not copy))
         if before < Fate.CORRUPT:
@@ -228,29 +224,6 @@ class Tally:
         if found is None:
             found = self.latencies[cycle] = Histogram()
         return found
-
-    def drain(self) -> "Tally":
-        """Return what came since this was last asked: merged, the parts are the whole.
-
-        Here stays what tells a first arrival from another.
-        """
-        span = _from(self.fates, self.told_before)
-        self.told_before = span.end
-        part = Tally(
-            self.plan,
-            self.kinds,
-            self.fates.copy(span),
-            self.cycles.copy(_from(self.cycles, self.plan.cycle_of(span.first))),
-            latencies=self.latencies,
-            unexplained=self.unexplained,
-            other_runs=self.other_runs,
-            highest=self.highest,
-        )
-        part.intact = int(np.count_nonzero(part.fates.values > Fate.CORRUPT))
-        self.latencies, self.unexplained, self.other_runs = {}, 0, 0
-        for name in ("arrivals", "reordered"):
-            self.cycles.values[name] = 0
-        return part
 
     def merge(self, other: "Tally") -> None:
         """Take in what another reader of the same plan saw: the union of both.
@@ -361,12 +334,6 @@ class _Where:
         heads = np.flatnonzero(differs)
         lengths = np.diff(heads, append=len(values))
         return (heads * 0 if self._of is None else self._of[heads]), heads, lengths
-
-
-def _from(window: Window, first: int | None) -> Span:
-    """Return what a window has from a number on."""
-    first = window.end if first is None else min(max(first, window.first), window.end)
-    return Span(first=first, count=window.end - first)
 
 
 def first_of_each(numbers: Numbers) -> Mask:

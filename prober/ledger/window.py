@@ -43,13 +43,6 @@ class Window:
         at = self._head + span.first - self.first
         return self._held[at : at + span.count]
 
-    def copy(self, span: Span) -> "Window":
-        """Return a window of its own with the values of a span."""
-        copied = Window(self._held.dtype, span.first)
-        copied.reach(span.end)
-        copied.values[:] = self.of(span)
-        return copied
-
     def reach(self, end: int, soon: int = 0) -> None:
         """Have values for all numbers before `end`, with room up to `soon` at once."""
         if end > self.end:

@@ -124,7 +124,7 @@ def decode(raw: bytes) -> LegSpec:
         version = msgspec.msgpack.decode(raw, type=_Versioned).version
         if version == VERSION:
             return msgspec.msgpack.decode(raw, type=LegSpec)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InternalError(f"a leg was told what nobody can read: {error}") from error
     raise InternalError(
         f"a leg was told to be of version {version}, and this prober makes legs of "

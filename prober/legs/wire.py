@@ -1,6 +1,10 @@
 """What a leg and who started it tell each other: frames of msgpack, each with a length.
 
 00 00 00 19 | 95 a4 send …      four bytes, big-endian, then as many as they say
+
+A leg hands up what it found, message by message, with its evidence in between, and the
+ledger books it as if it had been found here: so the union of several legs is exact, and
+there is no second way to count. Which form is spoken, the spec says first (`VERSION`).
 """
 
 import asyncio
@@ -135,7 +139,12 @@ class Found(_Message, tag="found"):
         )
 
     def sighted(self, *, later: int = 0) -> Sighted:
-        """Return what was found; connections are counted on from some number."""
+        """Return what was found; connections are counted on from some number.
+
+        Raises InternalError for columns that do not stand side by side.
+        """
+        if not len(self.sequences) == len(self.sent_ns) == len(self.each_ns):
+            raise InternalError("a leg told of messages whose columns differ in length")
         return Sighted(
             found=Sightings(
                 sequences=_numbers(self.sequences),
@@ -158,6 +167,8 @@ def _column(numbers: "array[int] | NDArray[np.int64]") -> bytes:
 
 
 def _numbers(column: bytes) -> "array[int]":
+    if len(column) % 8:
+        raise InternalError("a leg told a column that is cut off")
     numbers = array("q", column)
     if sys.byteorder == "big":
         numbers.byteswap()
@@ -216,7 +227,7 @@ T = TypeVar("T")
 def _decoded(raw: bytes, decoder: "msgspec.msgpack.Decoder[T]") -> T:
     try:
         return decoder.decode(raw)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InternalError(f"a leg told what nobody can read: {error}") from error
 
 

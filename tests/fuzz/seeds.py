@@ -2,19 +2,23 @@
 
 import base64
 import gzip
+from array import array
 from collections.abc import Mapping
 from pathlib import Path
+
+import msgspec
+import numpy as np
 
 from prober.config import sample
 from prober.histogram import Frozen, Histogram
 from prober.ingress.envelopes import Encoder
-from prober.ledger.snapshot import Leg, pack
-from prober.ledger.tally import Tally
+from prober.legs import wire
 from prober.plan import Plan
+from prober.probe.reading import Sighted
 from prober.records import Span
 from prober.rpc.dropsonde import events_pb2
 from prober.rpc.loggregator_v2.envelope_pb2 import Envelope, EnvelopeBatch
-from prober.stamp import Mark
+from prober.stamp import Mark, Sightings
 from prober.store.codecs import pack_gaps, pack_latency
 from tests.fuzz.targets import PLAN, RUN
 
@@ -86,9 +90,12 @@ def _latency() -> Frozen:
 
 
 def _leg() -> bytes:
-    tally = Tally.of(PLAN)
-    tally.reach(12)
-    return pack(Leg(tally=tally))
+    """Return what a leg tells of two messages that it found."""
+    found = Sightings(sequences=array("q", [3, 4]), sent_ns=array("q", [1, 2]))
+    sighted = Sighted(
+        found=found, each_ns=np.array([5, 6]), first_ns=5, at_ns=6, epoch=1
+    )
+    return msgspec.msgpack.encode(wire.Found.of(sighted))
 
 
 _MADE: Mapping[str, list[bytes]] = {

@@ -4,6 +4,7 @@ A target takes any bytes. It fails by an assertion, or by any error that is not 
 those its subject is documented to raise.
 """
 
+import asyncio
 import base64
 import contextlib
 import io
@@ -19,7 +20,7 @@ from prober.egress.sse import Events, EventTooLarge
 from prober.errors import InternalError, UsageError
 from prober.histogram import Histogram
 from prober.history import Annotation, Live
-from prober.ledger import Deadlines, Ledger, snapshot
+from prober.legs import wire
 from prober.plan import Plan, Sizes
 from prober.records import Arrival, Kind, PlanFacts
 from prober.stamp import Scanner, Sightings
@@ -147,14 +148,19 @@ def stored(data: bytes) -> None:
 
 
 def leg(data: bytes) -> None:
-    """A leg's account is taken in, or refused in one sentence, whatever it is."""
-    try:
-        told = snapshot.unpack(data, PLAN)
-    except InternalError:
-        return
-    ledger = Ledger(PLAN, Deadlines(late_after_ns=1, lost_after_ns=2), ["rlp"])
-    ledger.merge("rlp", told.tally)
-    assert ledger.received("rlp") <= PLAN.messages
+    """What a leg tells is taken in, or refused in one sentence, whatever it is."""
+
+    async def take_in() -> None:
+        stream = asyncio.StreamReader()
+        stream.feed_data(wire.framed(data))
+        stream.feed_eof()
+        async for told in wire.from_leg(stream):
+            if isinstance(told, wire.Found):
+                sighted = told.sighted()
+                assert len(sighted.each_ns) == len(sighted.found.sequences)
+
+    with contextlib.suppress(InternalError):
+        asyncio.run(take_in())
 
 
 def times(data: bytes) -> None:

@@ -69,14 +69,3 @@ def test_room_that_was_asked_for_is_made_once() -> None:
 
     assert before is made._held
     assert 1_000_000 == len(made._held)
-
-
-def test_a_copy_is_nobody_else_s() -> None:
-    """What is copied out does not change with what it was copied from."""
-    made = Window(np.uint8)
-    made.reach(10)
-    copied = made.copy(Span(first=4, count=3))
-    made.values[:] = 1
-
-    assert [0, 0, 0] == copied.values.tolist()
-    assert (4, 7) == (copied.first, copied.end)

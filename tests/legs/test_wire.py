@@ -156,3 +156,17 @@ async def test_what_nobody_can_read_is_a_fault_of_ours() -> None:
         await _read(wire.framed(b"\xc1"))
     with pytest.raises(InternalError, match="4,294,967,295 bytes at once"):
         await _read(b"\xff\xff\xff\xff")
+
+
+@pytest.mark.parametrize(
+    ("sequences", "each_ns", "words"),
+    [(bytes(16), bytes(8), "differ in length"), (bytes(9), bytes(9), "is cut off")],
+)
+def test_columns_that_cannot_be_are_refused(
+    sequences: bytes, each_ns: bytes, words: str
+) -> None:
+    """Each message has a number, a time of sending and one of arrival, all whole."""
+    told = wire.Found(sequences, sequences, each_ns, [], [], [], 0, 1, 2, 3, ())
+
+    with pytest.raises(InternalError, match=words):
+        told.sighted()
