@@ -36,6 +36,7 @@ LOOKS: Mapping[Condition, str] = {
 }
 """How a condition looks: shape, word and colour say the same."""
 _LEAST_BURN = 0.1
+_LEAST_NINES = 0.01
 _FEW = 3
 """Environments that are all shown in full, whatever their condition."""
 
@@ -138,6 +139,8 @@ def _nines(seen: Seen) -> tuple[str, str]:
     if bad:
         lost = slo.one_in(bad, total)
         return slo.format_nines(bad, total), f"{lost} lost; supports {supported}"
+    if bound < _LEAST_NINES:
+        return "none lost", f"of {total:,}: too few for nines"
     return f"{supported} nines", f"none of {total:,} lost"
 
 
