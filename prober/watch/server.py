@@ -38,34 +38,24 @@ _CLOSE_SECONDS = 1
 
 
 class Board:
-    """The last snapshot, and a way to wait for the next."""
+    """The last snapshot, and whether there will be another."""
 
     def __init__(self, clock: Clock, store: str | None = None) -> None:
         self.clock = clock
         self.store = store
         """Where history is read; None for the user's own."""
+        self.ended = asyncio.Event()
+        """Nothing more will come: who follows may leave."""
         self._snapshot: Snapshot | None = None
-        self._changed = asyncio.Condition()
 
     @property
     def snapshot(self) -> Snapshot | None:
         """The last snapshot; None before the first."""
         return self._snapshot
 
-    async def put(self, snapshot: Snapshot) -> None:
+    def put(self, snapshot: Snapshot) -> None:
         """Take a snapshot for the last."""
-        async with self._changed:
-            self._snapshot = snapshot
-            self._changed.notify_all()
-
-    async def newer(self, than: Snapshot | None) -> Snapshot:
-        """Wait for a snapshot that is another than one already seen."""
-        async with self._changed:
-            await self._changed.wait_for(
-                lambda: self._snapshot is not None and self._snapshot is not than
-            )
-        assert self._snapshot is not None  # noqa: S101 - just waited for
-        return self._snapshot
+        self._snapshot = snapshot
 
 
 def application(board: Board, rules: Rules | None = None) -> Starlette:
@@ -176,7 +166,8 @@ async def serve(listening: socket.socket) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.serve(sockets=[listening]))
         while (snapshot := await read(pipe)) is not None:
-            await board.put(snapshot)
+            board.put(snapshot)
+        board.ended.set()
         server.should_exit = True
 
 

@@ -7,19 +7,19 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
-from prober.clock import NS, SystemClock
+from prober.clock import SystemClock
 from prober.errors import UsageError
 from prober.history import Live
 from prober.store import Waiting
 from prober.testing import ManualClock
 from prober.watch.page.doors import Doors
+from prober.watch.page.events import Streams
 from prober.watch.server import Board, application
 from prober.watch.serving import PageProcess, address_of, listen
 from prober.watch.snapshot import Snapshot, frame, read
@@ -59,7 +59,7 @@ async def test_health_of_the_measuring_process() -> None:
     board = Board(clock)
     async with asking(board) as client:
         before = await client.get("/healthz")
-        await board.put(snapshot())
+        board.put(snapshot())
         well = await client.get("/healthz")
         await clock.advance(11)
         silent = await client.get("/healthz")
@@ -79,9 +79,9 @@ async def test_readiness_is_that_anything_is_measured() -> None:
     refused = live(environment="prod_us", last_cycle_ns=old, why_not="token refused")
     young = live(environment="prod_ap", last_cycle_ns=None)
     async with asking(board) as client:
-        await board.put(snapshot(refused, young))
+        board.put(snapshot(refused, young))
         nothing = await client.get("/readyz")
-        await board.put(snapshot(refused, young, live()))
+        board.put(snapshot(refused, young, live()))
         something = await client.get("/readyz")
 
     named = {
@@ -95,19 +95,16 @@ async def test_readiness_is_that_anything_is_measured() -> None:
     assert named == something.json()["not_measuring"]
 
 
-async def test_waiting_for_what_is_newer() -> None:
-    """Who follows is woken by the next snapshot, and by no other."""
+async def test_pages_are_let_go_at_the_end() -> None:
+    """A stream of events ends when nothing more will come: it holds nobody up."""
     board = Board(ManualClock(NOW))
-    first = snapshot()
-    await board.put(first)
-    assert first is await board.newer(None)
-    waiting = asyncio.ensure_future(board.newer(first))
-    await asyncio.sleep(0)
-    assert not waiting.done()
-    second = replace(first, at_ns=NOW + NS)
-    await board.put(second)
+    told = Streams(board)._events()
+    assert (await anext(told)).startswith("retry:")
+    assert (await anext(told)).startswith("data:")
+    next_one = asyncio.ensure_future(anext(told, ""))
+    board.ended.set()
 
-    assert second is await waiting
+    assert "" == await next_one
 
 
 async def test_snapshot_passes_the_pipe_unchanged() -> None:

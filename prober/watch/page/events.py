@@ -6,6 +6,7 @@
 """
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Protocol
@@ -25,6 +26,8 @@ class Following(Protocol):
     """What tells of snapshots."""
 
     clock: Clock
+    ended: asyncio.Event
+    """Nothing more will come."""
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -56,9 +59,11 @@ class Streams:
         self._open += 1
         try:
             yield "retry: 3000\n\n"
-            while True:
+            while not self._board.ended.is_set():
                 yield f"data: {json.dumps(event(self._board))}\n\n"
-                await asyncio.sleep(_BEAT_SECONDS)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_BEAT_SECONDS):
+                        await self._board.ended.wait()
         finally:
             self._open -= 1
 

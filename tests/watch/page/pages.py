@@ -60,7 +60,7 @@ async def page(
     place = str(folder / "history.sqlite")
     with open_store(place) as store:
         board = Board(ManualClock(NOW), place)
-        await board.put(snapshot(*lives))
+        board.put(snapshot(*lives))
         transport = httpx.ASGITransport(app=application(board, rules))
         client = httpx.AsyncClient(transport=transport, base_url=f"http://{host}")
         async with client:

@@ -133,7 +133,7 @@ async def test_history_that_is_away(tmp_path: Path) -> None:
         spoil(tmp_path)
         assert isinstance(board.clock, ManualClock)
         await board.clock.advance(60)
-        await board.put(snapshot(live(at_ns=NOW + MINUTE_NS), at_ns=NOW + MINUTE_NS))
+        board.put(snapshot(live(at_ns=NOW + MINUTE_NS), at_ns=NOW + MINUTE_NS))
         answer = await client.get("/")
 
     assert 200 == answer.status_code
@@ -152,7 +152,7 @@ async def test_history_that_cannot_be_written(tmp_path: Path) -> None:
             why="full",
             overflowed=7,
         )
-        await board.put(replace(said, store=waiting))
+        board.put(replace(said, store=waiting))
         text = (await client.get("/")).text
 
     assert "History cannot be written since 03:07:12 UTC:" in text
