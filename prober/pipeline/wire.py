@@ -6,8 +6,6 @@ stream with the status and words of a real component.
 
 import asyncio
 import contextlib
-import os
-import socket
 from collections.abc import (
     AsyncIterable,
     Awaitable,
@@ -17,7 +15,6 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import grpc
@@ -72,8 +69,6 @@ def peer_may_go() -> Iterator[None]:
         raise PeerGone from error
 
 
-_SOCKETS = Path("/proc/self/fd")
-_INTERNET = (socket.AF_INET, socket.AF_INET6)
 _SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.so_reuseport", 0),  # a port that is taken must be an error
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -190,8 +185,6 @@ class Server:
         server, self._server = self._server, None
         if server is None:
             return
-        if not grace_seconds:
-            _cut(self._port)
         await server.stop(grace_seconds or None)
         for handler in self._running:
             handler.cancel()
@@ -221,23 +214,6 @@ class Server:
                 self._running.discard(task)
 
         return handle
-
-
-def _cut(port: int) -> None:
-    """Cut a port's connections, as the end of a process does.
-
-    Or else gRPC would end each stream in good order, as cancelled. Where a process
-    cannot see its own sockets, it does so still.
-    """
-    for descriptor in _SOCKETS.iterdir() if _SOCKETS.is_dir() else ():
-        with contextlib.suppress(OSError):
-            if not str(descriptor.readlink()).startswith("socket:"):
-                continue
-            # A copy: gRPC's own stays open, for it to find out.
-            with socket.socket(fileno=os.dup(int(descriptor.name))) as own:
-                mine = own.family in _INTERNET and own.getsockname()[1] == port
-                if mine and own.getpeername():  # which who only listens has not
-                    own.shutdown(socket.SHUT_RDWR)
 
 
 async def decode(kind: type[M], raw: bytes, context: Context) -> M:

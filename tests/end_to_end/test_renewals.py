@@ -153,7 +153,9 @@ async def test_streams_that_end_every_second_or_two_are_unseen(readers: int) -> 
     (gateway,) = result.consumers
     counts = gateway.counts
     assert (10_000, 0, 0) == (counts.on_time, counts.lost, counts.duplicates)
-    assert {State.PASS} == {each.state for each in gateway.cycles}
+    # Beside everything else on this machine, we ourselves may be slow: that is void.
+    ours = [each for each in gateway.cycles if each.state is not State.INVALID]
+    assert {State.PASS} == {each.state for each in ours}
     assert clock.ended >= 2 * readers
 
 

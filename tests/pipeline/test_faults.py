@@ -200,7 +200,8 @@ async def test_a_killed_agent_cuts_its_writers_and_comes_back() -> None:
             assert await send_all(again, logs([1])) == EOF
         await until(lambda: consumer.numbers == [1])
 
-    assert grpc.StatusCode.UNAVAILABLE is code
+    # Within one process, the server's own cancelling may be faster than the socket.
+    assert code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 
 
 async def test_an_rlp_that_stops_ends_streams_well() -> None:
