@@ -113,6 +113,8 @@ def check(
             output.write_document(checklist.document(env or "", failure, 0), json)
         raise
     console = Console(stderr=True, quiet=quiet)
+    if chosen.environment is None and chosen.ends is None:
+        output.hint(console, "check")
     steps = asyncio.run(_check(chosen, clock, console))
     if env is not None:
         words = f"{env} is valid"

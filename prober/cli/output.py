@@ -29,6 +29,14 @@ def check_writable(path: str | None) -> None:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
 
 
+def hint(console: Console, command: str) -> None:
+    """Say that environments of a configuration were passed by, if they were."""
+    from prober.config import passed_by
+
+    if words := passed_by(command):
+        console.print(Text(words, style="dim"), soft_wrap=True)
+
+
 def say(*sentences: str) -> None:
     """Add sentences below the screen, where standard output is not a document's."""
     console = Console(stderr=True)

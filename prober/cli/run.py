@@ -174,7 +174,7 @@ async def _probe(
     """Open what is to be probed, and probe it, while a command runs if there is one."""
     from rich.console import Console
 
-    from prober.cli import trusted
+    from prober.cli import output, trusted
     from prober.cli.display import watching
     from prober.cli.legs import Processes, pin
     from prober.probe import Controls, probe
@@ -195,6 +195,8 @@ async def _probe(
         if target.reference is None:
             announced = _announcement(job.plan, ends, open_end=bool(options.command))
             console.print(announced, style="dim", highlight=False)
+        elif target.environment is None:
+            output.hint(console, "run")
         with watching(shown) as observer:
             controls = Controls(
                 stop=stop,

@@ -32,6 +32,7 @@ __all__ = [
     "Watch",
     "find",
     "load",
+    "passed_by",
     "sample",
 ]
 
@@ -78,6 +79,20 @@ def find(path: str | Path | None = None) -> Path | None:
     if path is not None:
         return Path(path)
     return next((each for each in _places() if each.is_file()), None)
+
+
+def passed_by(command: str) -> str:
+    """Return a sentence for who gave no environment although there is a file of them.
+
+    Empty where there is none.
+    """
+    file = find()
+    if file is None:
+        return ""
+    return (
+        f"no environment was named, so this is the bundled stack; for one of {file} "
+        f"say prober {command} ENV"
+    )
 
 
 def _places() -> tuple[Path, ...]:

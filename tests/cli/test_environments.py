@@ -46,6 +46,17 @@ def test_environment_is_probed_as_configured(tmp_path: Path) -> None:
     assert "sending 200 messages of 100 bytes" in done.stderr
 
 
+def test_who_names_none_is_told_of_the_file(tmp_path: Path) -> None:
+    """Without ENV it is the bundled stack, and the file that was passed by is named."""
+    file = tmp_path / "prober.yaml"
+    file.write_text(yaml.safe_dump({"environments": {"here": {"reference": {}}}}))
+    done = prober("run", "--messages", "100", cwd=tmp_path)
+
+    assert 0 == done.returncode
+    assert "for one of prober.yaml say prober run ENV" in done.stderr
+    assert "prober.yaml" not in done.stdout
+
+
 def test_command_line_overrides_the_configuration(tmp_path: Path) -> None:
     """What stands on the command line wins."""
     with reference() as ends:
