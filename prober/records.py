@@ -320,6 +320,20 @@ class CutOff:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What became of a command that a run went on beside, as a deploy."""
+
+    name: str
+    """Of its program alone: arguments may hold secrets, and are kept nowhere."""
+    started_ns: int
+    ended_ns: int
+    exit_code: int
+    """As a shell has it: 128 and the number of the signal that ended it."""
+    outlasted: bool
+    """The probe had ended before it did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
     """Everything that one run measured; reports are made of this and nothing else."""
 
@@ -347,6 +361,8 @@ class RunResult:
     """Of our consumers, as the platform itself tells of them."""
     health: Mapping[str, float] = field(default_factory=dict)
     """Measured on ourselves: `loop_lag_max_seconds`, `reader_lag_max_seconds`, …"""
+    command: Command | None = None
+    """What ran meanwhile; None for a run that went on beside nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

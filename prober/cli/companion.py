@@ -12,16 +12,15 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from dataclasses import replace
 from pathlib import PurePath
 
 from prober.clock import Clock
 from prober.errors import UsageError
 from prober.probe.job import Observer, Phase, Progress
-from prober.records import RunResult
+from prober.records import Command
 
 LEAD_SECONDS = 2.0
 """How long is sent before the command starts, to be compared with what comes then."""
@@ -31,20 +30,6 @@ _BY_SIGNAL = 128
 """What shells add to the number of the signal that ended a command."""
 _CANNOT_RUN = 126
 """What shells say of a command that is there and cannot be run."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
-    """What became of the command."""
-
-    name: str
-    """Of its program alone: arguments may hold secrets, and are kept nowhere."""
-    started_ns: int
-    ended_ns: int
-    exit_code: int
-    """As a shell has it: 128 and the number of the signal that ended it."""
-    outlasted: bool
-    """The probe had ended before it did."""
 
 
 def check(command: Sequence[str]) -> None:
@@ -74,7 +59,7 @@ class Companion:
         self._sending = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
         self._begun = False
-        self.ran: Ran | None = None
+        self.ran: Command | None = None
         """Once it has ended; None if it was never started."""
 
     @property
@@ -84,33 +69,9 @@ class Companion:
 
     @property
     def not_started(self) -> str:
-        """What to add to the reason why nothing could be measured."""
+        """What is to be said of a command that was never started; else empty."""
         unstarted = self._command and not self._begun
-        return f"; {self._command[0]} was not started" if unstarted else ""
-
-    def words(
-        self, result: RunResult, target: Decimal | None, window_ns: int
-    ) -> Iterator[str]:
-        """Yield what to say of the command below the run's screen."""
-        from prober.report import cost
-
-        ran = self.ran
-        if ran is None:
-            if self._command:
-                yield f"{self._command[0]} was not started"
-            return
-        times = (ran.started_ns, ran.ended_ns)
-        found = cost.cost(result, *times, target=target, window_ns=window_ns)
-        if found is not None:
-            yield cost.sentence(ran.name, ran.exit_code, found)
-        if ran.outlasted:
-            yield (
-                f"the probe had ended before {ran.name} did, after "
-                f"{result.plan.messages:,} messages: more need a lower --rate, or a "
-                "higher limit"
-                if not result.partial
-                else f"the probe was interrupted before {ran.name} had ended"
-            )
+        return f"{self._command[0]} was not started" if unstarted else ""
 
     def observing(self, observer: Observer) -> Observer:
         """Return the same observer, by which we learn when the probe sends."""
@@ -160,7 +121,7 @@ class Companion:
         self._begun = True  # from here on it is waited for
         started_ns = self._clock.now_ns()
         exit_code = await self._exit_code()
-        self.ran = Ran(
+        self.ran = Command(
             name=PurePath(self._command[0]).name,
             started_ns=started_ns,
             ended_ns=self._clock.now_ns(),

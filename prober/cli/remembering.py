@@ -14,14 +14,11 @@ from prober.history import Annotation, CycleRecord, RunRecord
 from prober.records import ConsumerResult, RunResult
 
 if TYPE_CHECKING:  # what imports gRPC is imported by who runs
-    from prober.cli.companion import Ran
     from prober.cli.options import Options
     from prober.cli.resolving import Target
 
 
-def remember(
-    result: RunResult, options: "Options", target: "Target", ran: "Ran | None"
-) -> None:
+def remember(result: RunResult, options: "Options", target: "Target") -> None:
     """Write a run, its cycles, and the command that it went beside.
 
     The bundled stack's runs are written where `--store` says so, an environment's
@@ -34,7 +31,7 @@ def remember(
         return
     try:
         where = stored.location(options.store, target.config)
-        _write(where, result, options, list(_notes(result, ran)))
+        _write(where, result, options, list(_notes(result)))
     except ProberError as error:
         output.say(f"this run is not in history: {error}")
 
@@ -109,10 +106,11 @@ def _cycles(result: RunResult, consumer: ConsumerResult) -> Iterator[CycleRecord
         )
 
 
-def _notes(result: RunResult, ran: "Ran | None") -> Iterator[Annotation]:
+def _notes(result: RunResult) -> Iterator[Annotation]:
     """Yield a note of the command, by its program's name: arguments hold secrets."""
     from prober.cli.stored import author
 
+    ran = result.command
     if ran is not None:
         yield Annotation(
             environment=result.environment,

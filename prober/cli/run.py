@@ -103,6 +103,7 @@ def _run(options: Options, target: "Target") -> int:
         result = asyncio.run(_probe(options, target, job, decision, companion))
     except CouldNotProbe as error:
         failure, result = error, unprobed(job, SystemClock().now_ns())
+    result = replace(result, command=companion.ran)
     if decision:
         decision.close(result.consumers)
     told = report.build(
@@ -112,13 +113,14 @@ def _run(options: Options, target: "Target") -> int:
         early=decision.processes if decision else (),
         explain=options.explain,
         failure=str(failure) if failure else None,
+        window_ns=target.window_ns,
     )
     quiet = options.quiet or failure is not None
     reporting.write(told, wanted)
     reporting.show(told, wanted, quiet=quiet, aside=bool(options.command))
     if not quiet:
-        output.say(*companion.words(result, options.slo, target.window_ns))
-    remember(result, options, target, companion.ran)
+        output.say(*filter(None, [companion.not_started]))
+    remember(result, options, target)
     state = None
     if before is not None and failure is None:
         against = compare.against(before, told, options.worst_burst)
@@ -152,7 +154,7 @@ def _with_code(
     error: CouldNotProbe, code: int, companion: "Companion"
 ) -> CouldNotProbe:
     """Return an error that leaves with a code, and tells of a command not started."""
-    told = type(error)(f"{error}{companion.not_started}")
+    told = type(error)("; ".join(filter(None, (str(error), companion.not_started))))
     told.exit_code = code
     return told
 

@@ -1,4 +1,4 @@
-"""What was lost while something else went on, and what of a budget that takes."""
+"""What was lost while a command ran, and what of a budget that takes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,9 +6,11 @@ from decimal import Decimal
 from fractions import Fraction
 
 from prober.clock import NS
-from prober.records import ConsumerResult, CycleResult, RunResult, State
+from prober.records import Command, ConsumerResult, CycleResult, State
 from prober.report.words import many, moment, share_up, span
 
+WINDOW_NS = 30 * 86_400 * NS
+"""What a budget is meant for where nothing else is said."""
 _COUNTED = (State.PASS, State.LOSS)
 
 
@@ -17,11 +19,9 @@ class Cost:
     """What the consumer that lost the largest share lost in some time."""
 
     consumer: str
-    from_ns: int
-    to_ns: int
     bad: int
     total: int
-    """Messages of cycles that count and touch the time."""
+    """Accepted messages of cycles that count and touch the time."""
     aside: int
     """Cycles that touch it and do not count."""
     budget: Fraction | None
@@ -30,22 +30,21 @@ class Cost:
     window_ns: int
 
 
-def cost(
-    result: RunResult,
-    from_ns: int,
-    to_ns: int,
+def cost_of(
+    command: Command,
+    consumers: Iterable[ConsumerResult],
     *,
     target: Decimal | None,
     window_ns: int,
 ) -> Cost | None:
-    """Return what a time cost; None for a run without consumers.
+    """Return what the time of a command cost; None for a run without consumers.
 
     A budget is meant for a window of steady traffic. Losing a share s of it for a time
     t takes s * t / window of its messages, and the budget is 1 - target of them.
     """
     found = [
-        _of_consumer(each, from_ns, to_ns, target, window_ns)
-        for each in result.consumers
+        _of_consumer(each, command.started_ns, command.ended_ns, target, window_ns)
+        for each in consumers
     ]
     return max(
         found, key=lambda each: Fraction(each.bad, each.total or 1), default=None
@@ -69,8 +68,6 @@ def _of_consumer(
         budget = lost / (1 - Fraction(target))
     return Cost(
         consumer=result.name,
-        from_ns=from_ns,
-        to_ns=to_ns,
         bad=bad,
         total=total,
         aside=len(cycles) - len(counted),
@@ -88,18 +85,31 @@ def _touching(
             yield each
 
 
-def sentence(name: str, exit_code: int, cost: Cost) -> str:
-    """Say what a command cost, its exit code with it."""
-    times = f"{moment(cost.from_ns)} to {moment(cost.to_ns)} UTC"
-    took = span(-(-(cost.to_ns - cost.from_ns) // NS))
-    told = f"{name} ran {took} ({times}) and left with {exit_code}: "
-    if not cost.total:
-        return told + "no cycle of that time counts"
-    told += f"{cost.bad:,} of {cost.total:,} messages lost or damaged meanwhile"
+def sentence(command: Command, cost: Cost | None) -> str:
+    """Say how a command ended, and what it cost."""
+    times = f"{moment(command.started_ns)} to {moment(command.ended_ns)} UTC"
+    took = span(-(-(command.ended_ns - command.started_ns) // NS))
+    told = f"{command.name} ran {took} ({times}) and left with {command.exit_code}"
+    if cost is None or not cost.total:
+        return f"{told}: no cycle of that time counts"
+    told += f": {cost.bad:,} of {cost.total:,} messages lost or damaged"
     told += f" ({cost.consumer})"
     if cost.budget is not None:
         share = share_up(cost.budget) if cost.budget else "nothing"
         told += f", {share} of the budget of {span(cost.window_ns / NS)}"
     if cost.aside:
-        told += f"; {many(cost.aside, 'cycle')} of it do not count"
+        verb = "does" if cost.aside == 1 else "do"
+        told += f"; {many(cost.aside, 'cycle')} of it {verb} not count"
     return told
+
+
+def outlasted(command: Command, messages: int, *, partial: bool) -> str:
+    """Say why a command outlasted its probe of so many messages; empty if not."""
+    if not command.outlasted:
+        return ""
+    if partial:
+        return f"the probe was interrupted before {command.name} had ended"
+    return (
+        f"the probe had ended before {command.name} did, after {messages:,} messages: "
+        "more need a lower --rate, or a higher limit"
+    )

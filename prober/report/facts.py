@@ -10,6 +10,7 @@ from prober.clock import NS
 from prober.ledger.scraped import EXPIRED
 from prober.records import BufferDrops, State, WriterResult
 from prober.report import paths
+from prober.report.cost import outlasted, sentence
 from prober.report.model import Aside, Consumer, GapSize, Report
 from prober.report.platform import DROPPED, DROPS, PlatformCounter
 from prober.report.words import MARKS, STATES, duration, many, moment, rate
@@ -41,6 +42,7 @@ def tables(report: Report) -> tuple[Table, ...]:
 def facts(report: Report) -> list[Fact]:
     """Return what else there is to say, those parts that apply."""
     return [
+        *_meanwhile(report),
         *_each(report, "cycles", _states),
         *_each(report, "in order", _course),
         *_each(report, "uncounted", _asides),
@@ -88,6 +90,17 @@ def _each(report: Report, label: str, tell: Callable[[Consumer], str]) -> list[F
         return [(label, told[0][1])] if told[0][1] else []
     texts = [f"{name}: {text}" for name, text in told if text]
     return [(label if not i else "", text) for i, text in enumerate(texts)]
+
+
+def _meanwhile(report: Report) -> Iterable[Fact]:
+    """Return what was lost while a command ran."""
+    command, result = report.result.command, report.result
+    if command is None:
+        return
+    yield "meanwhile", sentence(command, report.cost)
+    more = outlasted(command, result.plan.messages, partial=result.partial)
+    if more:
+        yield "", more
 
 
 def _states(consumer: Consumer) -> str:

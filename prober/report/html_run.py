@@ -22,6 +22,7 @@ from prober.report.words import moment
 PLACES: Mapping[str, str] = {
     "in order": "drawn",
     "warning": "warnings",
+    "meanwhile": "happened",
     "lost in": "happened",
     "beside": "happened",
     "side by side": "happened",

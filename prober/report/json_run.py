@@ -8,7 +8,8 @@ from dataclasses import asdict
 
 from prober import slo
 from prober.clock import NS
-from prober.records import PlanFacts, Span, WriterResult
+from prober.records import Command, PlanFacts, Span, WriterResult
+from prober.report.cost import Cost
 from prober.report.json_values import (
     Json,
     budget,
@@ -45,6 +46,7 @@ def document(report: Report) -> dict[str, Json]:
         "platform": platform(report.platform),
         "health": {name: finite(v) for name, v in report.result.health.items()},
         "warnings": list(report.result.warnings),
+        "command": _command(report.result.command, report.cost),
     }
 
 
@@ -102,6 +104,28 @@ def _consumer(consumer: Consumer) -> dict[str, Json]:
         "latency_seconds": latency(consumer.latency),
         "gaps": [_span(gap) for gap in consumer.gaps],
         "cycles": {state.value: n for state, n in consumer.states.items()},
+    }
+
+
+def _command(command: Command | None, cost: Cost | None) -> Json:
+    if command is None:
+        return None
+    return {
+        "name": command.name,
+        "started_at": time(command.started_ns),
+        "ended_at": time(command.ended_ns),
+        "exit_code": command.exit_code,
+        "outlasted": command.outlasted,
+        "cost": None
+        if cost is None
+        else {
+            "consumer": cost.consumer,
+            "accepted": cost.total,
+            "bad": cost.bad,
+            "uncounted_cycles": cost.aside,
+            "budget_share": number(cost.budget),
+            "window_seconds": cost.window_ns / NS,
+        },
     }
 
 

@@ -21,6 +21,7 @@ from prober.records import (
     Span,
     State,
 )
+from prober.report.cost import WINDOW_NS, Cost, cost_of
 from prober.report.paths import Apart, Routers, apart, routers_of
 from prober.report.platform import Platform, platform_of
 
@@ -193,6 +194,8 @@ class Report:
     """The claim is the e-process's, which was asked after every cycle."""
     explanations: tuple[Explanation, ...]
     """What stands behind the bounds, by consumer; empty unless it was asked for."""
+    cost: Cost | None
+    """What was lost while the command ran that the run went on beside; None without."""
 
 
 def build(
@@ -203,6 +206,7 @@ def build(
     early: Sequence[slo.Sequential] = (),
     explain: bool = False,
     failure: str | None = None,
+    window_ns: int = WINDOW_NS,
     version: str = __version__,
     python: str = platform.python_version(),
 ) -> Report:
@@ -215,6 +219,7 @@ def build(
         early: The e-processes that were asked after every cycle, one a consumer.
         explain: Work out what stands behind the bounds.
         failure: Why nothing at all could be measured, as one sentence.
+        window_ns: What the objective's budget is meant for, from steady traffic.
         version: Of prober, as the report is to name it.
         python: Version of the Python that ran it.
 
@@ -249,7 +254,14 @@ def build(
         apart=tuple(apart(result.writers)),
         early=bool(early),
         explanations=tuple(_explain(evidence, worst_burst)) if explain else (),
+        cost=_cost(result, target, window_ns),
     )
+
+
+def _cost(result: RunResult, target: Decimal | None, window_ns: int) -> Cost | None:
+    if result.command is None:
+        return None
+    return cost_of(result.command, result.consumers, target=target, window_ns=window_ns)
 
 
 def _platform(

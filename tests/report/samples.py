@@ -10,6 +10,7 @@ from prober.clock import NS
 from prober.histogram import Histogram
 from prober.records import (
     BufferDrops,
+    Command,
     ConsumerResult,
     Counts,
     CycleResult,
@@ -187,6 +188,13 @@ def inconclusive() -> RunResult:
         environment="prod_eu",
         written_to=("10.0.4.7:3458", "10.0.4.8:3458"),
         warnings=("the clocks of writer and reader differ by 14 ms",),
+        command=Command(
+            name="bosh",
+            started_ns=START_NS + 2 * NS,
+            ended_ns=START_NS + 14 * NS,
+            exit_code=0,
+            outlasted=False,
+        ),
     )
 
 
