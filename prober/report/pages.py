@@ -113,7 +113,7 @@ def standing(report: EnvironmentReport) -> str:
 
 def overview(subject: Environments) -> Screen:
     """Put several environments side by side, the worst first."""
-    header = ("environment", "", "lost", "accepted", "rate", "left", "measured")
+    header = ("environment", "", "lost", "accepted", "rate", "", "measured")
     found = Counter(map(standing, subject.reports))
     parts = [f"{count:,} {words}" for words, count in found.items()]
     opening = f"{many(len(subject.reports), 'environment')}: {', '.join(parts)}."
@@ -143,7 +143,7 @@ def _row(report: EnvironmentReport) -> tuple[str, ...]:
         f"{bad:,}",
         f"{total:,}",
         slo.one_in(bad, total),
-        left(worst.budget.remaining).removesuffix(" left") if worst.budget else "",
+        left(worst.budget.remaining) if worst.budget else "",
         "" if worst.coverage is None else tight(worst.coverage),
     )
 

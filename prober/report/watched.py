@@ -36,7 +36,7 @@ class Pace:
     """How fast the budget is spent now, and when it is gone if that goes on."""
 
     from_ns: int
-    """Since then it is reckoned: a day, or the window where that is shorter."""
+    """Since then it is reckoned: a day, or less where less is known."""
     bad: int
     total: int
     burn: float
@@ -186,7 +186,7 @@ def _pace(
     lasts = slo.time_to_exhaustion(float(budget.remaining), burn, period)
     soon = lasts is not None and 0 < lasts <= period
     return Pace(
-        from_ns=from_ns,
+        from_ns=max(from_ns, history.first_ns or from_ns),
         bad=bad,
         total=total,
         burn=burn,

@@ -10,6 +10,7 @@ from prober.report.answer import left
 from prober.report.environment import EnvironmentReport
 from prober.report.facts import Fact, Table, counter_text, gaps_text
 from prober.report.incidents import Incident, Noted
+from prober.report.slots import DAY_NS
 from prober.report.watched import SetAside, Watched
 from prober.report.words import (
     STATES,
@@ -59,13 +60,14 @@ def after(report: EnvironmentReport) -> tuple[Fact, ...]:
 
 def counts(report: EnvironmentReport) -> Table:
     """Return what each consumer lost, of how many, and what is left to it."""
-    header = ("messages", "accepted", "corrupt", "lost", "allowed", "left")
+    # No header above what is left: it says so itself, also where columns are lines.
+    header = ("messages", "accepted", "corrupt", "lost", "allowed", "")
     rows = []
     for each in report.consumers:
         v, budget = each.valid, each.budget
         figures = (f"{n:,}" for n in (v.accepted, v.corrupt, v.lost))
         allowed = "" if budget is None else f"{int(budget.allowed):,}"
-        share = "" if budget is None else left(budget.remaining).removesuffix(" left")
+        share = "" if budget is None else left(budget.remaining)
         rows.append((each.name, *figures, allowed, share))
     return Table(header=header, rows=tuple(rows))
 
@@ -103,8 +105,9 @@ def pace(report: EnvironmentReport, consumer: Watched) -> str:
     found, budget = consumer.pace, consumer.budget
     if found is None or budget is None or budget.remaining <= 0:
         return ""
-    length = span((report.until_ns - found.from_ns) / NS)
-    lately = "the last day" if length == "1 d" else f"these {length}"
+    known_ns = report.until_ns - found.from_ns
+    length = slo.format_duration(max(1, known_ns // NS))
+    lately = "the last day" if known_ns == DAY_NS else f"these {length}"
     if not found.bad:
         return f"nothing lost in {lately}"
     lost = f"{found.bad:,} lost in {lately}, {_times(found.burn)} a sustainable pace"

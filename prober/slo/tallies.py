@@ -51,8 +51,10 @@ def tally(bad: int, total: int) -> Tally:
 
 def add(tallies: Iterable[tuple[int, int]]) -> Tally:
     """Return the sum of tallies: bad and totals are added apart, never the ratios."""
-    pairs = list(tallies)
-    return tally(sum(bad for bad, _ in pairs), sum(total for _, total in pairs))
+    bads = totals = 0
+    for bad, total in tallies:  # a window has thousands
+        bads, totals = bads + bad, totals + total
+    return tally(bads, totals)
 
 
 def nines(bad: int, total: int) -> float | None:

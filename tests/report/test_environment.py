@@ -11,6 +11,7 @@ from prober.clock import NS
 from prober.histogram import Histogram
 from prober.history import HOUR_NS
 from prober.records import State
+from prober.report import window_facts
 from prober.report.environment import EnvironmentReport, build_environment
 from prober.report.slots import latency_of, merged
 from tests.report import histories
@@ -167,6 +168,22 @@ def test_pace_of_the_last_day(month: EnvironmentReport) -> None:
     assert (42, 1_440_000) == (pace.bad, pace.total)
     assert digits(42 / 1_440) == pace.burn
     assert pace.exhausted_ns is None
+
+
+def test_the_pace_of_a_young_history_is_of_what_it_has_seen() -> None:
+    """Six hours without a loss are not called a day without one."""
+    month = histories.month()
+    first = histories.END_NS - 6 * HOUR_NS
+    clean = tuple(
+        histories.hour(start) for start in range(first, histories.END_NS, HOUR_NS)
+    )
+    young = dataclasses.replace(month, hours=clean, stretches=(), first_ns=first)
+    report = build_environment(young)
+    (consumer,) = report.consumers
+
+    assert consumer.pace is not None
+    assert first == consumer.pace.from_ns
+    assert "nothing lost in these 6 h" == window_facts.pace(report, consumer)
 
 
 def test_exhaustion_is_foretold() -> None:
