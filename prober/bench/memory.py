@@ -42,7 +42,8 @@ def _cpu() -> str:
 def remember(bench: Bench) -> None:
     """Keep a bench as the last one; raises OSError if that cannot be."""
     path = place()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    # History lies there, too: nobody else is to look into it.
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         beside.write_text(render(bench), encoding="utf-8")

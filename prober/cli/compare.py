@@ -1,6 +1,5 @@
 """`prober compare`: before and after, of runs, of their documents, of history."""
 
-import json
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from prober import slo as slo_
-from prober.cli import values
+from prober.cli import documents, values
 from prober.cli.reporting import file_options, files, show, write
 from prober.cli.stored import known, location, opened, store_options
 from prober.clock import NS
@@ -124,14 +123,7 @@ def read(path: str) -> "Side":
     """
     from prober.report.sides import side_of_document
 
-    try:
-        return side_of_document(json.loads(Path(path).read_text()))
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(
-            f"{path} is not a report of prober: give what --json wrote"
-        ) from error
+    return documents.read(path, side_of_document, wrote="--json")
 
 
 def against(before: "Side", report: "Report", worst_burst: int) -> "Comparison":

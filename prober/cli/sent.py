@@ -1,13 +1,12 @@
 """What an earlier run sent, from the report that `prober run --json` wrote of it."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
+from prober.cli import documents
 from prober.clock import NS
 from prober.errors import UsageError
 from prober.ledger.audit import SentCycle
@@ -31,20 +30,16 @@ class Sent:
 
 def read(path: str) -> Sent:
     """Return what a report tells; raises UsageError when the file is none of ours."""
-    try:
-        document: dict[str, Any] = json.loads(Path(path).read_bytes())
+
+    def take(document: dict[str, Any]) -> Sent:
         if document["schema"] != _SCHEMA:
             raise UsageError(
-                f"{path} is {document['schema']}, and not {_SCHEMA}: another version "
-                "of prober wrote it"
+                f"{path} is {document['schema']!s:.40}, and not {_SCHEMA}: another "
+                "version of prober wrote it"
             )
-        sent = _sent(document)
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    except (ArithmeticError, KeyError, RecursionError, TypeError, ValueError) as error:
-        raise UsageError(
-            f"{path} is not a report of prober: give what prober run --json wrote"
-        ) from error
+        return _sent(document)
+
+    sent = documents.read(path, take, wrote="prober run --json")
     if not sent.cycles:
         raise UsageError(f"{path} tells of a run that never sent anything")
     return sent

@@ -8,7 +8,7 @@ import math
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from prober.egress.https import Server
+from prober.egress.https import Server, fetched
 from prober.errors import ConnectError
 from prober.ledger.scraped import COUNTERS, Totals
 from prober.records import Tls
@@ -47,17 +47,22 @@ class AgentMetrics:
             async with httpx.AsyncClient(
                 verify=self._server.context(), trust_env=False, timeout=SECONDS
             ) as client:
-                answer = await client.get(
-                    f"{self._server.url}/metrics",
-                    extensions={"sni_hostname": self._server_name},
+                status, text = await fetched(
+                    client,
+                    client.build_request(
+                        "GET",
+                        f"{self._server.url}/metrics",
+                        extensions={"sni_hostname": self._server_name},
+                    ),
+                    most_bytes=_MOST_BYTES,
                 )
         except (httpx.HTTPError, OSError) as error:
             raise ConnectError(self._words(error)) from error
-        if answer.status_code != httpx.codes.OK or len(answer.content) > _MOST_BYTES:
+        if status != httpx.codes.OK or len(text) >= _MOST_BYTES:
             raise ConnectError(
-                f"the {self.where} answer {answer.status_code}: is that their address?"
+                f"the {self.where} answer {status}: is that their address?"
             )
-        return self._parse(answer.text)
+        return self._parse(text)
 
     def _words(self, error: BaseException) -> str:
         if isinstance(error, httpx.ReadError):

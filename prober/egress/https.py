@@ -160,6 +160,29 @@ class Server:
         return f"the connection broke ({type(chain[-1]).__name__})"
 
 
+async def fetched(
+    client: httpx.AsyncClient,
+    request: httpx.Request,
+    *,
+    most_bytes: int,
+    auth: httpx.Auth | None = None,
+) -> tuple[int, str]:
+    """Return the status of an answer, and its text: no more of it than some bytes.
+
+    Whatever a peer sends, and however it unfolds, no more is ever kept.
+    """
+    answer = await client.send(request, auth=auth, stream=True)
+    try:
+        text = bytearray()
+        async for piece in answer.aiter_bytes():
+            text += piece[: most_bytes - len(text)]
+            if len(text) >= most_bytes:
+                break
+    finally:
+        await answer.aclose()
+    return answer.status_code, text.decode(errors="replace")
+
+
 def _address(url: SplitResult) -> str:
     host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
     return f"{host}:{url.port or 443}"

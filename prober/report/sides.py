@@ -1,9 +1,11 @@
 """The sides of a comparison: of a run, of the document of one, of history's cycles."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated
+
+import msgspec
 
 from prober import slo
 from prober.clock import NS
@@ -13,6 +15,7 @@ from prober.report.comparison import Sample, Side
 from prober.report.json_run import SCHEMA
 from prober.report.model import Latency, Report
 from prober.report.slots import latency_of, merged
+from prober.slo import tallies
 
 
 def side_of_report(report: Report) -> Side:
@@ -48,51 +51,116 @@ def _sample(name: str, cycles: Iterable[CycleResult], latency: Latency) -> Sampl
     )
 
 
-def side_of_document(document: Mapping[str, Any]) -> Side:
+_Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+_Rate = Annotated[float, msgspec.Meta(gt=0, le=1e12)]
+
+
+# What of a document a comparison is made of; everything else in it is left alone.
+
+
+class _Prober(msgspec.Struct):
+    version: str
+
+
+class _RateOf(msgspec.Struct):
+    asked: _Rate | None
+
+
+class _Plan(msgspec.Struct):
+    rate: _RateOf
+    whole_firehose: bool
+
+
+class _Run(msgspec.Struct):
+    id: str
+    environment: str
+    started_at: str
+    ended_at: str
+    plan: _Plan
+
+
+class _Objective(msgspec.Struct):
+    target: Annotated[float, msgspec.Meta(gt=0, lt=1)]
+
+
+class _Seen(msgspec.Struct):
+    name: str
+    state: State
+    lost: _Count
+    corrupt: _Count
+    accepted: _Count
+
+
+class _Cycle(msgspec.Struct):
+    consumers: list[_Seen]
+
+
+class _Took(msgspec.Struct):
+    p50: _Seconds | None
+    p90: _Seconds | None
+    p99: _Seconds | None
+    p999: _Seconds | None
+    max: _Seconds | None
+
+
+class _Consumer(msgspec.Struct):
+    name: str
+    latency_seconds: _Took
+
+
+class _Document(msgspec.Struct):
+    schema: str
+    prober: _Prober
+    run: _Run
+    objective: _Objective | None
+    consumers: list[_Consumer]
+    cycles: list[_Cycle]
+
+
+def side_of_document(document: object) -> Side:
     """Return a run as one side, of the document that was written of it.
 
-    Raises ValueError, KeyError or TypeError where it is none of ours.
+    Raises ValueError where it is none of ours, or no run could have had its figures.
     """
-    if document["schema"] != SCHEMA:
-        raise ValueError(document["schema"])
-    run, objective = document["run"], document["objective"]
-    outcomes: dict[str, list[Mapping[str, Any]]] = {}
-    for cycle in document["cycles"]:
-        for seen in cycle["consumers"]:
-            outcomes.setdefault(seen["name"], []).append(seen)
+    found = msgspec.convert(document, _Document)
+    if found.schema != SCHEMA:
+        raise ValueError(found.schema)
+    run, objective = found.run, found.objective
+    outcomes: dict[str, list[_Seen]] = {}
+    for cycle in found.cycles:
+        for seen in cycle.consumers:
+            outcomes.setdefault(seen.name, []).append(seen)
     return Side(
-        label=f"run {run['id']}",
-        environment=str(run["environment"]),
-        from_ns=_ns(run["started_at"]),
-        to_ns=_ns(run["ended_at"]),
-        version=str(document["prober"]["version"]),
-        rate=run["plan"]["rate"]["asked"],
-        whole_firehose=bool(run["plan"]["whole_firehose"]),
-        target=None if objective is None else Decimal(str(objective["target"])),
+        label=f"run {run.id}",
+        environment=run.environment,
+        from_ns=_ns(run.started_at),
+        to_ns=_ns(run.ended_at),
+        version=found.prober.version,
+        rate=run.plan.rate.asked,
+        whole_firehose=run.plan.whole_firehose,
+        target=None if objective is None else Decimal(str(objective.target)),
         samples=tuple(
-            _told(consumer, outcomes.get(consumer["name"], ()))
-            for consumer in document["consumers"]
+            _told(consumer, outcomes.get(consumer.name, ()))
+            for consumer in found.consumers
         ),
     )
 
 
-def _told(consumer: Mapping[str, Any], seen: Sequence[Mapping[str, Any]]) -> Sample:
-    took = consumer["latency_seconds"]
-    states = [State(each["state"]) for each in seen]
+def _told(consumer: _Consumer, seen: Sequence[_Seen]) -> Sample:
+    took = consumer.latency_seconds
+    blocks = tuple(
+        tallies.tally(each.lost + each.corrupt, each.accepted)
+        for each in seen
+        if each.state in COUNTED
+    )
+    tallies.add(blocks)  # all of them are no more than can have been counted
     return Sample(
-        consumer=str(consumer["name"]),
-        blocks=tuple(
-            slo.Tally(int(each["lost"]) + int(each["corrupt"]), int(each["accepted"]))
-            for each, state in zip(seen, states, strict=True)
-            if state in COUNTED
-        ),
-        cycles=sum(state is not State.EXCLUDED for state in states),
+        consumer=consumer.name,
+        blocks=blocks,
+        cycles=sum(each.state is not State.EXCLUDED for each in seen),
         latency=Latency(
-            p50=took["p50"],
-            p90=took["p90"],
-            p99=took["p99"],
-            p999=took["p999"],
-            max=took["max"],
+            p50=took.p50, p90=took.p90, p99=took.p99, p999=took.p999, max=took.max
         ),
     )
 

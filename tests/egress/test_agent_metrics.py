@@ -1,7 +1,9 @@
 """An agent's metrics, read over mutual TLS, and why they cannot be."""
 
 import dataclasses
+import gzip
 import socket
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -113,3 +115,19 @@ async def test_why_there_is_no_connection(stranger: Tls) -> None:
             ConnectError, match=f"metrics at {address}: nothing listens"
         ):
             await AgentMetrics(address, stranger).totals()
+
+
+async def test_an_answer_without_end(authority: Authority, tmp_path: Path) -> None:
+    """What unfolds to more than metrics ever are is not unfolded to its end."""
+    bomb = gzip.compress(b"dropped 1\n" * 20_000_000)
+    raw = answer("200 OK", bomb, "Content-Type: text/plain", "Content-Encoding: gzip")
+    tracemalloc.start()
+    try:
+        async with serving(authority, saying(raw)) as door:
+            with pytest.raises(ConnectError, match="is that their address"):
+                await odd(door.url, authority, tmp_path).totals()
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert most < 100 << 20

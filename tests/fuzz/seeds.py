@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import json
 from array import array
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,15 +16,19 @@ from prober.ingress.envelopes import Encoder
 from prober.legs import wire
 from prober.plan import Plan
 from prober.probe.reading import Sighted
-from prober.records import Span
+from prober.records import Evidence, Sign, Span
 from prober.rpc.dropsonde import events_pb2
 from prober.rpc.loggregator_v2.envelope_pb2 import Envelope, EnvelopeBatch
 from prober.stamp import Mark, Sightings
+from prober.store import Waiting
 from prober.store.codecs import pack_gaps, pack_latency
+from prober.watch import snapshot
 from tests.fuzz.targets import PLAN, RUN
+from tests.store.words import live
 
 _SENT_NS = 1_795_418_514_123_456_789
 _CORPUS = Path(__file__).with_name("corpus")
+_DOCUMENT = Path(__file__).parents[2] / "reports" / "examples" / "met" / "report.json"
 _INVALID = Path(__file__).parents[1] / "config" / "invalid"
 
 
@@ -98,6 +103,60 @@ def _leg() -> bytes:
     return msgspec.msgpack.encode(wire.Found.of(sighted))
 
 
+_SCENARIO = b"""seed: 7
+faults:
+- {fault: drop, where: rlp, every: 10, after: 10s}
+- {fault: kill, where: router-1, after: 1m, lasts: 5s}
+- {fault: step-clock, step: -1h}
+- {fault: foreign, rate: 100}
+"""
+
+
+def _document() -> bytes:
+    """Return a report of a run, with the three first of its cycles."""
+    document = json.loads(_DOCUMENT.read_bytes())
+    document["cycles"] = document["cycles"][:3]
+    return json.dumps(document).encode()
+
+
+def _pushed() -> bytes:
+    waiting = Waiting(
+        results=0, bytes=0, since_ns=None, why="", overflowed=0, refused=0
+    )
+    return snapshot.frame(
+        snapshot.Snapshot(
+            at_ns=_SENT_NS,
+            daemon="host:1",
+            version="0.1.0",
+            lives=(live(),),
+            neighbours=(),
+            silent=(),
+            store=waiting,
+            metrics="# EOF\n",
+        )
+    )
+
+
+def _told_to() -> bytes:
+    send = wire.Send(first=0, count=12, cycle=0, at_ns=_SENT_NS)
+    return wire.frame(send) + wire.frame(wire.Aid(b"x")) + wire.frame(wire.Flush(1.0))
+
+
+def _told_by() -> bytes:
+    column = (7).to_bytes(8, "little")
+    found = wire.Found(
+        column, column, column, [1], [2], [None], 1, 1, 2, 1, ((b"dropped", 1),)
+    )
+    cut = Evidence(sign=Sign.CUT, at_ns=_SENT_NS, epoch=1, detail="gone")
+    told: tuple[wire.FromLeg, ...] = (
+        wire.Ready(),
+        found,
+        wire.Known(cut),
+        wire.Until(1),
+    )
+    return b"".join(wire.frame(each) for each in told)
+
+
 _MADE: Mapping[str, list[bytes]] = {
     "stamps": [_batch(PLAN), _aids(), _log_json()],
     "protobuf": [_batch(PLAN), _aids(), _counter()],
@@ -121,5 +180,14 @@ _MADE: Mapping[str, list[bytes]] = {
     ],
     "leg": [_leg()],
     "times": [b"2026-07-01T14:02", b"14:00..+90m", b"10m ago", b"now..00:00"],
+    "scenario": [
+        _SCENARIO,
+        b"delay:where=router-1,by=50ms,jitter=10ms,probability=0.5",
+        b"restart:where=agent,lasts=1s",
+    ],
+    "compared": [_document()],
+    "pushed": [_pushed()],
+    "told": [_told_to(), _told_by()],
+    "annotated": [b"deploy v41\"'>ada", b"<script>x</script>]]>=1+1\n\x1b[31m"],
     "export": [_log_json(), gzip.compress(_batch(PLAN), mtime=0), _batch(PLAN)],
 }

@@ -26,6 +26,7 @@ from prober.records import Arrival, Kind, PlanFacts
 from prober.stamp import Scanner, Sightings
 from prober.store import codecs
 from prober.watch.alerts.keeper import State
+from tests.fuzz import documents
 from tests.stamp.slow import scan as slow_scan
 
 RUN = "k3v9x2m4q7a"
@@ -200,4 +201,9 @@ TARGETS: Mapping[str, Target] = {
     "stored": stored,
     "leg": leg,
     "times": times,
+    "scenario": documents.scenario,
+    "compared": documents.compared,
+    "pushed": documents.pushed,
+    "told": documents.told,
+    "annotated": documents.annotated,
 }

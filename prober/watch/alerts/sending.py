@@ -1,20 +1,27 @@
 """Who is told of alerts: an Alertmanager, and any receiver of its webhooks."""
 
+import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import httpx
 
 from prober.clock import NS
-from prober.egress.https import Server
+from prober.egress.https import Server, fetched
 from prober.errors import ProberError
 from prober.watch.alerts.keeper import Entry
 
 ANSWER_SECONDS = 10.0
 _MOST_WORDS = 200
+_MOST_ANSWER = 1 << 16
+"""Bytes of an answer that are looked at."""
+_SECRET_PATH = 8
+"""Shorter ones keep no secret, and may be a word."""
 _VERSION = "4"
 """Of the payload that Alertmanager sends to webhooks."""
 
@@ -54,14 +61,17 @@ class Post:
         where = self.server.where
         try:
             async with self.server.client(read_seconds=ANSWER_SECONDS) as client:
-                answer = await client.post(url, json=document, auth=self.credentials())
+                request = client.build_request("POST", url, json=document)
+                credentials = self.credentials()
+                status, text = await fetched(
+                    client, request, most_bytes=_MOST_ANSWER, auth=credentials
+                )
         except (httpx.HTTPError, OSError) as error:
             raise NotDelivered(f"the {where}: {self.server.why(error)}") from error
-        if not answer.is_success:
-            words = " ".join(answer.text.split())[:_MOST_WORDS]
+        if not httpx.codes.is_success(status):
+            words = _without_secrets(text, url, request)[:_MOST_WORDS]
             raise NotDelivered(
-                f"the {where} answered {answer.status_code}"
-                + (f": {words}" * bool(words))
+                f"the {where} answered {status}" + (f": {words}" * bool(words))
             )
 
 
@@ -124,6 +134,24 @@ class Webhook:
                 "alerts": alerts,
             },
         )
+
+
+def _without_secrets(text: str, url: str, request: httpx.Request) -> str:
+    """Return a receiver's words in one line, without what it was shown.
+
+    Some repeat the request. The path of a webhook often is its password.
+    """
+    shown = request.headers.get("authorization", "").rpartition(" ")[2]
+    split = urlsplit(url)
+    parts = (split.query, split.path.strip("/"))
+    secrets = [shown, *(part for part in parts if len(part) >= _SECRET_PATH)]
+    with suppress(ValueError):  # it is base64 where there is a user
+        user = base64.b64decode(shown, validate=True).decode(errors="replace")
+        secrets.append(user.partition(":")[2])
+    words = " ".join(text.split())
+    for secret in filter(None, secrets):
+        words = words.replace(secret, "…")
+    return words
 
 
 def _posted(

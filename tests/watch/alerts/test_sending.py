@@ -238,6 +238,38 @@ async def test_refused(inbox: Inbox) -> None:
         await Webhook(post=post(inbox.url), labels={}, page="").send([entry()])
 
 
+async def test_secrets_that_a_receiver_repeats() -> None:
+    """Neither a password nor a path that nobody may know comes back in its words."""
+    path = "services/T0123/planted-path"
+    seen: list[bytes] = []
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        seen.append(head)
+        body = head + b"no planted-password here" + b"x" * 200_000
+        length = str(len(body)).encode()
+        writer.write(
+            b"HTTP/1.1 403 No\r\ncontent-length: " + length + b"\r\n\r\n" + body
+        )
+        writer.close()
+
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        there = replace(
+            post(f"http://127.0.0.1:{port}/{path}"),
+            credentials=lambda: httpx.BasicAuth("prober", "planted-password"),
+        )
+        with pytest.raises(NotDelivered, match="answered 403: POST /… HTTP") as caught:
+            await Webhook(post=there, labels={}, page="").send([entry()])
+
+    basic = seen[0].decode().lower().split("authorization: ")[1].split("\r\n")[0]
+    told = str(caught.value)
+    assert "planted" not in told
+    assert basic.split()[1] not in told.lower()
+    assert len(told) < 300
+
+
 async def test_nobody_there() -> None:
     """A receiver that is not there is told so."""
     with socket.create_server(("127.0.0.1", 0)) as free:
