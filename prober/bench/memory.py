@@ -39,11 +39,15 @@ def _cpu() -> str:
     return next(names, "") or platform.processor() or platform.machine()
 
 
+def folder() -> None:
+    """Make the folder, in which history lies, too: nobody else may look into it."""
+    place().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 def remember(bench: Bench) -> None:
     """Keep a bench as the last one; raises OSError if that cannot be."""
     path = place()
-    # History lies there, too: nobody else is to look into it.
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder()
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         beside.write_text(render(bench), encoding="utf-8")

@@ -10,7 +10,7 @@ from typing import Any
 
 import rich_click as click
 
-from prober.cli import values
+from prober.cli import stored, values
 from prober.errors import UsageError
 from prober.plan import Sizes
 from prober.records import Kind
@@ -257,6 +257,7 @@ _OPTIONS: tuple[Callable[[_Command], _Command], ...] = (
     ),
     click.option(
         "--store",
+        type=stored.Place(),
         metavar="URL|none",
         panel="What is told",
         help="Where the run is kept.  [default: history; the bundled stack's nowhere]",

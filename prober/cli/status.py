@@ -10,6 +10,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from prober.cli import stored
 from prober.clock import SystemClock
 from prober.errors import UsageError
 
@@ -30,6 +31,7 @@ _STYLES = {"bad": "bold red", "unsure": "bold yellow", "good": "green", "plain":
 )
 @click.option(
     "--store",
+    type=stored.Place(),
     metavar="FILE|URL",
     help="Read history there.  [default: the file's, or the user's data directory]",
 )

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,12 +19,33 @@ _Command = Callable[..., Any]
 
 NOWHERE = "none"
 """What `--store` is given so that nothing is written."""
+_PASSWORD = re.compile(r"://[^/?@]*:[^@]+@|[?&]\w*password=")
+
+
+class Place(click.ParamType[str]):
+    """Where history is; a password would stand in the list of processes."""
+
+    name = "URL"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Take any place but one with a password in it."""
+        if _PASSWORD.search(str(value)):
+            self.fail(
+                "everybody on this machine could read the password in it: write it as "
+                "`store:` of prober.yaml, with ${NAME}, or set PGPASSWORD",
+                param,
+                ctx,
+            )
+        return str(value)
 
 
 def store_options(command: _Command) -> _Command:
     """Add the options that say where history is."""
     store = click.option(
         "--store",
+        type=Place(),
         metavar="URL",
         help="Where history is: a file, sqlite:///PATH or postgresql://….  [default: "
         "`store:` of prober.yaml, or the user's data directory]",

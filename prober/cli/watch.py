@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from prober.cli import values
+from prober.cli import stored, values
 from prober.cli.stored import NOWHERE
 from prober.clock import NS, SystemClock
 from prober.errors import ProberError
@@ -52,6 +52,7 @@ _SPOOL_SECONDS = 5.0
 )
 @click.option(
     "--store",
+    type=stored.Place(),
     metavar="FILE|URL",
     help="Keep history there, or with none only while it runs.  [default: the file's, "
     "or the user's data directory]",
