@@ -54,17 +54,24 @@ async def page(
     folder: Path,
     *lives: Live,
     rules: Rules | None = None,
-    host: str = "page",
 ) -> AsyncIterator[tuple[httpx.AsyncClient, Store, Board]]:
     """Serve what a store holds, without a socket between."""
     place = str(folder / "history.sqlite")
     with open_store(place) as store:
         board = Board(ManualClock(NOW), place)
         board.put(snapshot(*lives))
-        transport = httpx.ASGITransport(app=application(board, rules))
-        client = httpx.AsyncClient(transport=transport, base_url=f"http://{host}")
-        async with client:
+        async with serving(board, rules) as client:
             yield client, store, board
+
+
+@asynccontextmanager
+async def serving(
+    board: Board, rules: Rules | None = None
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Ask an application without a socket between."""
+    transport = httpx.ASGITransport(app=application(board, rules))
+    async with httpx.AsyncClient(transport=transport, base_url="http://page") as client:
+        yield client
 
 
 def well(name: str) -> Live:
