@@ -17,6 +17,7 @@ from tests.watch.facts import cycle
 from tests.watch.page.pages import serving
 from tests.watch.page.test_pages import words
 
+pytestmark = pytest.mark.timeout(240)  # 43,200 cycles, beside other tests
 MONTH, HOUR, DAY = 43_200, 60, 1_440
 EACH = 1_000
 LOST = {
@@ -73,12 +74,12 @@ def state(minute: int, its: Counts) -> tuple[State, str]:
 
 
 def cycles() -> Iterator[list[CycleRecord]]:
-    """Yield the month, an hour of cycles at a time."""
+    """Yield the month, a day of cycles at a time."""
     odd, well = counts(), _counts()
     sample = cycle(0, latencies_ns=[3_000_000] * EACH, environment="prod_eu")
-    for hour in range(0, MONTH, HOUR):
+    for day in range(0, MONTH, DAY):
         found = []
-        for minute in range(hour, hour + HOUR):
+        for minute in range(day, day + DAY):
             due_ns = FROM_NS + minute * MINUTE_NS
             its = odd.get(minute, well)
             ended, why = state(minute, its)
@@ -106,8 +107,8 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     place = tmp_path_factory.mktemp("month") / "history.sqlite"
     with open_store(place) as store:
         store.put_run(histories.run(started_ns=FROM_NS))
-        for hour in cycles():
-            store.put_cycles(hour)
+        for day in cycles():
+            store.put_cycles(day)
         store.annotate(
             Annotation(
                 environment="prod_eu",
