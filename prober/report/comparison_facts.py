@@ -95,6 +95,7 @@ def _judged(found: Comparison) -> str:
 def _side(side: Side) -> str:
     began = moment(side.from_ns, "%Y-%m-%d %H:%M:%S")
     ended = moment(side.to_ns, "%Y-%m-%d %H:%M:%S UTC")
-    return (
-        f"{side.label} of {side.environment}, {began} to {ended}, prober {side.version}"
-    )
+    # A history is called by its environment already.
+    of = f" of {side.environment}"
+    which = side.label if side.label.endswith(of) else side.label + of
+    return f"{which}, {began} to {ended}, prober {side.version}"

@@ -14,6 +14,7 @@ from prober.history import CycleRecord
 from prober.records import Counts, State
 from prober.report import build
 from prober.report.comparison import Sample, Side, alike, compare
+from prober.report.comparison_facts import comparison_screen
 from prober.report.json import document
 from prober.report.model import Latency
 from prober.report.sides import side_of_document, side_of_history, side_of_report
@@ -230,3 +231,16 @@ def test_history_without_final_cycles_is_no_side() -> None:
     """Nothing final is nothing to compare."""
     with pytest.raises(ValueError, match="run 6f20c1d4 has no cycle that is final"):
         side_of_history([record(0, None)], histories.run())
+
+
+def test_a_history_is_named_once() -> None:
+    """`history of prod_eu` is not told to be of prod_eu again; a run's is told."""
+    upgrade = samples.upgrade()
+    history = dataclasses.replace(upgrade.before, label="history of prod_eu")
+    screen = comparison_screen(dataclasses.replace(upgrade, before=history))
+    facts = screen.parts[-1]
+    assert isinstance(facts, tuple)
+    told = dict(facts)
+
+    assert told["before"].startswith("history of prod_eu, 2027-01-14")
+    assert told["after"].startswith("run 2f6c1a9e of prod_eu, 2027-01-15")
