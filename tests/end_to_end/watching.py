@@ -12,10 +12,11 @@ from typing import Any
 import yaml
 
 from prober.pipeline.child import ChildStack
+from prober.pipeline.stack import ReferenceStack
 from prober.records import Tls
 
 
-def environment(stack: ChildStack, **probe: object) -> dict[str, Any]:
+def environment(stack: ChildStack | ReferenceStack, **probe: object) -> dict[str, Any]:
     """Return an environment of prober.yaml that is the stack."""
     return {
         "ingress": {
