@@ -1,5 +1,6 @@
 """One environment at first sight: how it stands, in figures, and its last hour."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -130,11 +131,11 @@ def figures(seen: Seen) -> tuple[Tile, ...]:
 
 def _nines(seen: Seen) -> tuple[str, str]:
     """Return the nines of the worst consumer, and what they are worth."""
-    worst = seen.report.worst if seen.report else None
-    if worst is None:
+    worth = seen.worth
+    if worth is None:
         return NONE, "nothing counted yet"
-    bad, total = worst.valid.bad, worst.valid.accepted
-    bound = max(0.0, worst.bounds.nines_lower or 0.0)
+    bad, total = worth.bad, worth.total
+    bound = max(0.0, -math.log10(worth.upper95))
     supported = f"≥ {int(bound * 100) / 100:.2f}"
     if bad:
         lost = slo.one_in(bad, total)
@@ -161,10 +162,10 @@ def _gone(seen: Seen) -> str:
 
 
 def _measured(seen: Seen) -> str:
-    worst = seen.report.worst if seen.report else None
-    if worst is None or worst.coverage is None:
+    coverage = seen.worth.coverage if seen.worth else None
+    if coverage is None:
         return NONE
-    return "all" if worst.coverage == 1 else tight(worst.coverage)
+    return "all" if coverage == 1 else tight(coverage)
 
 
 def _days(window_ns: int) -> str:

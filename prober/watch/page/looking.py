@@ -10,13 +10,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
+from fractions import Fraction
+from functools import cached_property, partial
 from typing import Protocol, TypeVar
 
+from prober import slo
 from prober.clock import NS, Clock
 from prober.errors import ProberError
 from prober.history import EnvironmentHistory, Live
-from prober.report.environment import EnvironmentReport, build_environment
+from prober.report.environment import WORST_BURST, EnvironmentReport, build_environment
 from prober.report.now import Known, Now, now, worst_first
 from prober.store import Store, open_store
 from prober.watch.knowing import known
@@ -51,7 +53,20 @@ class Seen:
 
     known: Known
     now: Now
-    report: EnvironmentReport | None
+    worth: "Worth | None"
+    """None while no cycle of the window counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worth:
+    """What a window comes to on the consumer that lost the largest share."""
+
+    bad: int
+    total: int
+    upper95: float
+    """The most that is lost, with 95 % confidence, one-sided."""
+    coverage: Fraction | None
+    """Cycles that count, of those that could have; None when there were none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,13 +206,13 @@ class Eyes:
     def _all(self, found: Sequence[Known]) -> tuple[Seen, ...]:
         each_ = {each.environment: each for each in found}
         return tuple(
-            Seen(known=each_[one.environment], now=one, report=self._report(one))
+            Seen(known=each_[one.environment], now=one, worth=self._worth(one))
             for one in worst_first(map(now, found))
         )
 
-    def _report(self, one: Now) -> EnvironmentReport | None:
+    def _worth(self, one: Now) -> Worth | None:
         kept = self._windows.get((one.environment, one.window_ns))
-        return kept.report if kept else None
+        return kept.worth if kept else None
 
     def _window(self, store: Store, name: str, length_ns: int, at_ns: int) -> "_Kept":
         latest = store.latest(name)
@@ -205,8 +220,7 @@ class Eyes:
         kept = self._windows.get((name, length_ns))
         if kept is None or kept.mark != mark:
             history = store.history(name, at_ns + 1 - length_ns, at_ns + 1)
-            report = build_environment(history, kind="rolling")
-            kept = _Kept(mark=mark, history=history, report=report)
+            kept = _Kept(mark=mark, history=history)
             self._windows[name, length_ns] = kept
         self._windows.move_to_end((name, length_ns))
         while len(self._windows) > _MOST_WINDOWS:
@@ -214,13 +228,37 @@ class Eyes:
         return kept
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class _Kept:
-    """A window, and by what is known whether it is still right."""
+    """A window, by what is known whether it is still right, and what follows of it."""
 
     mark: tuple[int, int]
     history: EnvironmentHistory
-    report: EnvironmentReport
+
+    @cached_property
+    def worth(self) -> Worth | None:
+        """What it comes to: all that the first screen shows of it."""
+        return worth_of(self.history)
+
+    @cached_property
+    def report(self) -> EnvironmentReport:
+        """Everything about it: several times the work of its worth."""
+        return build_environment(self.history, kind="rolling")
+
+
+def worth_of(history: EnvironmentHistory) -> Worth | None:
+    """Return what a window comes to; None when nothing of it counts."""
+    counted = [e for e in slo.evidence_of_hours(history.hours) if e.counted.total]
+    if not counted:
+        return None
+    worst = max(counted, key=lambda e: Fraction(e.counted.bad, e.counted.total))
+    burst = history.run.worst_burst if history.run else WORST_BURST
+    return Worth(
+        bad=worst.counted.bad,
+        total=worst.counted.total,
+        upper95=slo.claim([worst], None, worst_burst=burst).upper95,
+        coverage=worst.coverage,
+    )
 
 
 def _lives(snapshot: Snapshot | None) -> tuple[Live, ...]:
