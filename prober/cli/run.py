@@ -16,6 +16,8 @@ from prober.plan import Plan
 from prober.records import RunResult
 
 if TYPE_CHECKING:  # what imports gRPC is imported by who runs
+    from rich.console import Console
+
     from prober.cli.companion import Companion
     from prober.cli.resolving import Target
     from prober.cli.targets import Ends
@@ -176,7 +178,7 @@ async def _probe(
     """Open what is to be probed, and probe it, while a command runs if there is one."""
     from rich.console import Console
 
-    from prober.cli import output, trusted
+    from prober.cli import trusted
     from prober.cli.display import watching
     from prober.cli.legs import Processes, pin
     from prober.probe import Controls, probe
@@ -194,11 +196,7 @@ async def _probe(
         companion.beside(stop, enough),
     ):
         free = pin(options.pin)
-        if target.reference is None:
-            announced = _announcement(job.plan, ends, open_end=bool(options.command))
-            console.print(announced, style="dim", highlight=False)
-        elif target.environment is None:
-            output.hint(console, "run")
+        _announce(console, options, target, job.plan, ends)
         with watching(shown) as observer:
             controls = Controls(
                 stop=stop,
@@ -228,8 +226,21 @@ async def _probe(
     return replace(result, stack_drops=drops, warnings=warnings)
 
 
+def _announce(
+    console: "Console", options: Options, target: "Target", plan: Plan, ends: "Ends"
+) -> None:
+    """Say what a run will cost a pipeline, or that it is our own, before it does."""
+    from prober.cli import output
+
+    if target.reference is None:
+        told = _announcement(plan, ends, open_end=bool(options.command))
+        console.print(told, style="dim", highlight=False)
+    elif target.environment is None:
+        output.hint(console, "run")
+
+
 def _announcement(plan: Plan, ends: "Ends", *, open_end: bool) -> str:
-    """Say what a run will cost the pipeline, before it does."""
+    """Return how much is to be sent, to whom, and how fast."""
     rate, took = "as fast as possible", ""
     if plan.rate is not None:
         rate = f"{float(plan.rate):,g}/s"
