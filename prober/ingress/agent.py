@@ -235,6 +235,9 @@ class AgentWriter:
                 code, details = await _status(_stream(fresh))
         except TimeoutError:
             pass
+        except asyncio.CancelledError:
+            await fresh.close()  # nobody else knows of it
+            raise
         if not _took_all_in(code, details):
             await fresh.close()
             raise self._explain(code, details)
