@@ -265,13 +265,12 @@ def test_all_steps_together_keep_to_the_messages(tmp_path: Path) -> None:
     assert "the limit of 150 messages" in told["bound"]
 
 
-def test_where_the_bundled_stack_breaks(tmp_path: Path) -> None:
-    """Far above what a router's subscription carries, its egress ring is named."""
-    out = tmp_path / "limit.json"
+def search_from(rate: str, out: Path) -> tuple[str, str]:
+    """Search until the first step is told; return its line, and the screen."""
     with subprocess.Popen(
         [
             *(sys.executable, "-m", "prober", "run", "--find-limit"),
-            *("--rate", "40000/s", "--step", "1s", "--lost-after", "6s"),
+            *("--rate", rate, "--step", "1s", "--lost-after", "6s"),
             *("--json", str(out)),
         ],
         stdout=subprocess.PIPE,
@@ -284,12 +283,23 @@ def test_where_the_bundled_stack_breaks(tmp_path: Path) -> None:
             first = process.stderr.readline()
         process.send_signal(signal.SIGINT)
         screen, _ = process.communicate(timeout=50)
-
     assert 130 == process.returncode
-    assert "40,000/s  broke: rlp lost " in first
+    return first, screen
+
+
+@pytest.mark.timeout(240)  # where others keep the machine busy, it is tried again
+def test_where_the_bundled_stack_breaks(tmp_path: Path) -> None:
+    """Far above what a router's subscription carries, its egress ring is named."""
+    out = tmp_path / "limit.json"
+    for _ in range(5):
+        first, screen = search_from("24000/s", out)
+        if "our own limit" not in first:
+            break
+
+    assert "24,000/s  broke: rlp lost " in first
     told = json.loads(out.read_text())
     jsonschema.validate(told, SCHEMA)
-    assert ("interrupted", 40_000) == (told["ended"], told["broke_at_rate"])
+    assert ("interrupted", 24_000) == (told["ended"], told["broke_at_rate"])
     dropped = {b["buffer"]: b["dropped"] for b in told["steps"][0]["buffers"]}
     assert sum(dropped.values()) == told["steps"][0]["consumers"][0]["lost"]
     assert "egress" in screen
