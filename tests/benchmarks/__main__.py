@@ -1,24 +1,25 @@
 """Measure the hot path against its yardsticks: `python -m tests.benchmarks`.
 
-Ratios hold from machine to machine, figures do not. Both sides of a race take turns, in
-CPU time, and what is told is the median of their ratios. What one core does is told by
-the CPU time that it takes, so that others on the machine disturb it less.
+Ratios hold from machine to machine, figures do not. Both sides of a race take turns,
+and what is told is the least CPU time of each: others on a machine only add to it.
+What one core does is told by the CPU time that it takes, for the same reason.
 
 --short     only some, and fail when a ratio is below half of its goal
 --million   compare a million messages with the slow scan, and with a full parse
 """
 
 import asyncio
-import statistics
 import sys
 import time
 
 from tests.benchmarks import whole
 from tests.benchmarks.races import Race, Work, races
 
-ROUNDS = 7
+ROUNDS = 15
 GROSS = 0.5
 """The share of a goal below which something is badly wrong, whatever the machine."""
+TRIES = 3
+"""How often the short form measures a gross miss: a mistake shows every time."""
 
 
 def main(arguments: list[str]) -> int:
@@ -29,7 +30,10 @@ def main(arguments: list[str]) -> int:
     _tell(f"{'':26}{'against':14}{'goal':>8}{'ratio':>9}{'ns':>9}{'M/s':>7}")
     missed = []
     for race in races(short=short):
-        ratio, seconds = _run(race, 3 if short else ROUNDS)
+        ratio, seconds = _run(race)
+        for _ in range(TRIES - 1 if short else 0):
+            if ratio < GROSS * race.goal:
+                ratio, seconds = max((ratio, seconds), _run(race))
         ns = seconds / race.envelopes * 1e9
         _tell(
             f"{race.name:26}{race.against:14}{race.goal:8.2f}{ratio:9.2f}"
@@ -50,6 +54,9 @@ async def _whole(*, short: bool) -> list[str]:
     if short:
         async with whole.setting(seconds) as shared:
             over, _ = await whole.ratio(shared, rounds)
+            for _ in range(TRIES - 1):
+                if over < GROSS * whole.LEAST_RATIO:
+                    over = max(over, (await whole.ratio(shared, rounds))[0])
         _tell(f"{'whole, against naive pb2':40}{'6 x':>12}{over:14.1f} x")
         return ["the whole"] if over < GROSS * whole.LEAST_RATIO else []
     _tell(f"\n{'':40}{'goal':>12}{'measured':>16}{'ratio':>8}")
@@ -61,12 +68,12 @@ async def _whole(*, short: bool) -> list[str]:
     return []
 
 
-def _run(race: Race, rounds: int) -> tuple[float, float]:
-    """Return the median ratio, and the median seconds of ours."""
+def _run(race: Race) -> tuple[float, float]:
+    """Return how many times ours is as fast, and the seconds of ours."""
     race.ours(), race.yardstick()  # once, to be warm
-    pairs = [(_seconds(race.ours), _seconds(race.yardstick)) for _ in range(rounds)]
-    ratio = statistics.median(yardstick / ours for ours, yardstick in pairs)
-    return ratio, statistics.median(ours for ours, _ in pairs)
+    pairs = [(_seconds(race.ours), _seconds(race.yardstick)) for _ in range(ROUNDS)]
+    ours, yardstick = (min(each) for each in zip(*pairs, strict=True))
+    return yardstick / ours, ours
 
 
 def _seconds(work: Work) -> float:
