@@ -19,6 +19,8 @@ _PART = re.compile(_NUMBER + r"(ms|s|m|h|d)", re.ASCII)
 _DURATION = re.compile(rf"(?:{_PART.pattern}){{1,9}}", re.ASCII)
 _RATE = re.compile(rf"{_NUMBER}(?:/s)?", re.ASCII)
 _SIZE = re.compile(r"(\d{1,15})(?:-(\d{1,15}))?", re.ASCII)
+_BYTES = re.compile(_NUMBER + r"([kMG])B", re.ASCII)
+_POWERS = {"G": 10**9, "M": 10**6, "k": 10**3}
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\s/]+):(\d{1,5})", re.ASCII)
 _PORTS = range(1, 1 << 16)
 
@@ -62,6 +64,18 @@ def parse_size(text: str) -> Sizes | None:
     """Return the bytes of `100` or `100-2000`."""
     form = _SIZE.fullmatch(text)
     return Sizes(low=int(form[1]), high=int(form[2] or form[1])) if form else None
+
+
+def parse_bytes(text: str) -> int | None:
+    """Return the bytes of `300MB`, `1.5GB` or `64kB`, powers of ten; at least one."""
+    form = _BYTES.fullmatch(text)
+    return (round(Fraction(form[1]) * _POWERS[form[2]]) or None) if form else None
+
+
+def write_bytes(count: int) -> str:
+    """Return bytes as `parse_bytes` reads them: `1.5GB`."""
+    unit = next((u for u, power in _POWERS.items() if count >= power), "k")
+    return f"{_plain(Decimal(count) / _POWERS[unit])}{unit}B"
 
 
 def parse_address(text: str) -> str | None:

@@ -93,6 +93,31 @@ def test_durations_are_written_as_they_are_read(ns: int) -> None:
     assert ns == units.parse_duration(units.write_duration(ns))
 
 
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("500MB", 500_000_000),
+        ("1.5GB", 1_500_000_000),
+        ("64kB", 64_000),
+        ("0.0001kB", None),
+        ("500", None),
+        ("500 MB", None),
+        ("1GiB", None),
+        ("-1GB", None),
+        ("9" * 5_000 + "GB", None),
+    ],
+)
+def test_bytes(text: str, count: int | None) -> None:
+    """Memory is a figure with its unit, in powers of ten; nothing else is."""
+    assert count == units.parse_bytes(text)
+
+
+@given(st.integers(1, 10**18))
+def test_bytes_are_written_as_they_are_read(count: int) -> None:
+    """Every number of bytes comes back exactly."""
+    assert count == units.parse_bytes(units.write_bytes(count))
+
+
 @given(st.decimals("0.000000001", 10**15 - 1, places=9).map(Fraction))
 def test_rates_are_written_as_they_are_read(rate: Fraction) -> None:
     """Every rate comes back exactly."""

@@ -1,6 +1,6 @@
 """From the configuration to who is told of alerts, and which certificates may end."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import httpx
 
@@ -8,8 +8,7 @@ from prober.config import Alerts, Environment
 from prober.config.file import AlertReceiver
 from prober.config.models import Endpoint
 from prober.egress.https import Server
-from prober.watch.alerts.certificates import File, expiries
-from prober.watch.alerts.facts import Expiry
+from prober.watch.alerts.certificates import File
 from prober.watch.alerts.sending import Alertmanager, Post, Receiver, Webhook
 
 
@@ -41,13 +40,9 @@ def _post(receiver: AlertReceiver, peer: str) -> Post:
     )
 
 
-def certificates(
-    environments: Mapping[str, Environment],
-) -> Callable[[], Sequence[Expiry]]:
-    """Return what tells when the certificates that a configuration names end."""
-    files = [file for name, each in environments.items() for file in _files(name, each)]
-    once = {(file.environment, file.path): file for file in files}
-    return lambda: [*expiries(once.values())]
+def certificates(name: str, environment: Environment) -> Sequence[File]:
+    """Return the files of certificates that an environment names, each once."""
+    return [*{file.path: file for file in _files(name, environment)}.values()]
 
 
 def _files(name: str, environment: Environment) -> Iterator[File]:

@@ -195,7 +195,6 @@ async def _watch(
             history=spool,
             clock=clock,
             tell=tell,
-            certificates=wanted.certificates,
         )
         page = PageProcess(listening, doors=doors, clock=clock, rng=rng, tell=tell)
         around = Surroundings(

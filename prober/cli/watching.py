@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from prober import config
+from prober.bounds import MEMORY_BYTES
 from prober.cli import targets
 from prober.cli.alerting import certificates
 from prober.cli.resolving import source_id
@@ -14,7 +15,6 @@ from prober.config import Environment
 from prober.config.models import BUNDLED
 from prober.errors import UsageError
 from prober.plan import Plan
-from prober.watch.alerts.facts import Expiry
 from prober.watch.page.doors import Certificates, Doors
 from prober.watch.watched import Watched
 
@@ -32,8 +32,6 @@ class Wanted:
     store: str | None
     """Where history is kept; None for where it is by default."""
     alerts: config.Alerts = field(default_factory=config.Alerts)
-    certificates: Callable[[], Sequence[Expiry]] | None = None
-    """Tells when the certificates of all environments end, as their files say now."""
     serving: config.Watch = field(default_factory=config.Watch)
     """Who may read the page, and by which certificates."""
     demo: bool = False
@@ -70,13 +68,15 @@ def wanted(path: str | None, names: Sequence[str]) -> Wanted:
     loaded = config.load(path)
     chosen = dict.fromkeys(names or loaded.environments)
     return Wanted(
-        watched=tuple(watch(name, loaded.environment(name)) for name in chosen),
+        watched=tuple(
+            watch(name, loaded.environment(name), loaded.watch.max_memory)
+            for name in chosen
+        ),
         listen=loaded.watch.listen,
         grace_ns=loaded.watch.grace,
         store=loaded.store,
         alerts=loaded.alerts,
         serving=loaded.watch,
-        certificates=certificates({name: loaded.environment(name) for name in chosen}),
     )
 
 
@@ -108,8 +108,10 @@ def reloader(
     return reload
 
 
-def watch(name: str, environment: Environment) -> Watched:
-    """Return an environment as the daemon takes it."""
+def watch(
+    name: str, environment: Environment, most_memory: int = MEMORY_BYTES
+) -> Watched:
+    """Return an environment as the daemon takes it, which may hold so many bytes."""
     probe, objective = environment.probe, environment.objective
     burst = probe.worst_burst
     return Watched(
@@ -130,6 +132,8 @@ def watch(name: str, environment: Environment) -> Watched:
         target=None if objective is None else _percent(objective.target),
         window_ns=None if objective is None else objective.window,
         worst_burst=burst if isinstance(burst, int) else AUTO_BURST,
+        most_memory=most_memory,
+        certificates=certificates(name, environment),
         consumers=_transports(environment),
         settings=environment,
         open=_opener(environment),

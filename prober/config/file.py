@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
+from prober.bounds import MEMORY_BYTES
 from prober.clock import NS
 from prober.config import scalars
 from prober.config.models import (
@@ -48,6 +49,11 @@ class Watch(Section):
     grace: scalars.Duration = Field(
         default=10 * NS,
         description="how long open cycles are waited for when it is to leave",
+    )
+    max_memory: scalars.Bytes = Field(
+        default=MEMORY_BYTES,
+        description="what the daemon measures while it holds more memory is void, and "
+        "says so",
     )
     auth_file: scalars.File | None = Field(
         default=None,

@@ -105,6 +105,11 @@ def _duration(value: object) -> int | None:
     return ns if ns and ns <= _LONGEST_NS else None
 
 
+def _bytes(value: object) -> int | None:
+    count = units.parse_bytes(value) if isinstance(value, str) else None
+    return count if count and count <= _MOST else None
+
+
 def _rate(value: object) -> Fraction | None:
     return units.parse_rate(str(value)) if _may_be_figure(value) else None
 
@@ -230,6 +235,15 @@ _NAME = "[a-z0-9][a-z0-9_-]{0,62}"
 
 Address = Annotated[
     str, Scalar(read=_address, expected="HOST:PORT, as 127.0.0.1:3458 is", schema=_TEXT)
+]
+Bytes = Annotated[
+    int,
+    Scalar(
+        read=_bytes,
+        expected="bytes with their unit, kB, MB or GB, as 500MB or 1.5GB",
+        schema=_TEXT,
+        show=units.write_bytes,
+    ),
 ]
 Listen = Annotated[
     str,

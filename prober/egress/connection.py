@@ -14,11 +14,12 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Self
 
+from prober.bounds import BOUNDS
 from prober.clock import NS, Clock, finished
 from prober.records import Arrival, Evidence, Kind, Sign
 
 QUEUE_BYTES = 64 << 20
-STALL_SECONDS = 0.1
+_STALL = BOUNDS["queue_full_max_seconds"]
 FIRST_BACKOFF_SECONDS = 0.1
 MAX_BACKOFF_SECONDS = 10.0
 MAX_OPEN = 3
@@ -208,9 +209,8 @@ class Reconnecting(abc.ABC):
 
     def _tell_stall(self, epoch: int, since_ns: int) -> None:
         waited = (self._clock.now_ns() - since_ns) / NS
-        if waited > STALL_SECONDS:
-            words = f"own queue full for {waited:.1f} s"
-            self._tell(Sign.STALL, epoch, words, since_ns)
+        if waited > _STALL.most:
+            self._tell(Sign.STALL, epoch, _STALL.why(waited), since_ns)
 
     def _tell(
         self, sign: Sign, epoch: int, detail: str = "", at_ns: int | None = None

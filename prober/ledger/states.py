@@ -36,6 +36,9 @@ def _nothing_expected(finding: Finding) -> str:
 
 
 def _own_fault(finding: Finding) -> str:
+    # It may have hidden a loss as well as made one: what was missing is not kept back.
+    if finding.own_fault and (bad := _bad(finding)):
+        return f"{finding.own_fault}; uncounted: {bad}"
     return finding.own_fault
 
 

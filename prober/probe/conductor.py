@@ -84,7 +84,12 @@ class _Probe:
         self._looking = Looking(
             self.ledger, self.consumers, clock=clock, deadlines=job.deadlines
         )
-        self.health = Health(clock, self.ledger.fault, job.poll_seconds)
+        self.health = Health(
+            clock,
+            self.ledger.fault,
+            job.poll_seconds,
+            most_memory=job.most_memory,
+        )
         self._primers = Primers(self._encoder, clock)
         self._blindness = [self._blindness_of(name) for name in self.consumers]
         self.warnings: list[str] = []
@@ -338,7 +343,9 @@ class _Probe:
             case Sign.HEARTBEAT:
                 self.ledger.hear(name, evidence.at_ns)
             case Sign.STALL:
-                self.health.blame(evidence.at_ns, evidence.detail, name)
+                consumer.stalled(
+                    self.health.stalled(name, evidence.at_ns, evidence.detail)
+                )
             case Sign.CLOSING:
                 pass  # the reader has its successor open
 

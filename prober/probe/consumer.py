@@ -56,6 +56,8 @@ class Consumer:
     """Seconds between the last arrival and its booking."""
     longest_lag: float = 0.0
     """The longest since it was last asked for."""
+    longest_stall: float = 0.0
+    """Seconds that its reader had no room to read into, likewise."""
 
     @property
     def primed(self) -> bool:
@@ -90,6 +92,10 @@ class Consumer:
         """Note how long an arrival waited to be booked."""
         self.lag = seconds
         self.longest_lag = max(self.longest_lag, seconds)
+
+    def stalled(self, seconds: float) -> None:
+        """Note how long its reader had no room to read into."""
+        self.longest_stall = max(self.longest_stall, seconds)
 
     def connect(self, epoch: int, next_primer: int) -> None:
         """Note that a connection is asked for, beside any that is open."""

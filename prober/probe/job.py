@@ -44,6 +44,9 @@ class Job:
     alarms: Mapping[bytes, str] = field(default_factory=dict)
     """What readers may bring of our own source that voids the cycles under way: why."""
 
+    most_memory: int | None = None
+    """Bytes that this process may hold before it is not to be trusted; None: any."""
+
     def facts(self) -> PlanFacts:
         """Return what was asked for, as reports repeat it."""
         plan = self.plan
@@ -90,6 +93,8 @@ class Attachment:
     """The peer's words where nothing is open."""
     lag_seconds: float
     """How far behind its arrivals we were at most in the last second."""
+    stall_seconds: float
+    """How long at most our own queue had no room in that time."""
     waited_bytes: int
     """The most that waited in our own queue in that time."""
     foreign: int | None

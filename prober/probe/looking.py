@@ -41,12 +41,14 @@ class Looking:
         overdue = ledger.overdue(name, now_ns)
         since_ns = ledger.overdue_since(name, now_ns - late_ns) if overdue else None
         lag, consumer.longest_lag = consumer.longest_lag, 0.0
+        stall, consumer.longest_stall = consumer.longest_stall, 0.0
         leg = consumer.leg
         return Attachment(
             primed=consumer.primed,
             blind=presence.is_blind,
             cut=consumer.cut,
             lag_seconds=lag,
+            stall_seconds=stall,
             waited_bytes=leg.waited_bytes() if isinstance(leg, Reading) else 0,
             foreign=leg.foreign() if isinstance(leg, Reading) else None,
             under_way=ledger.under_way(name),

@@ -14,7 +14,6 @@ from prober.errors import ProberError
 from prober.history import CycleRecord, Live
 from prober.report.now import Silence
 from prober.store import Store, Waiting
-from prober.watch.alerts.facts import Expiry
 from prober.watch.alerts.keeper import KEPT, State
 from prober.watch.alerts.rounds import TAIL_NS, Rounds
 from prober.watch.alerts.sending import Receiver
@@ -38,7 +37,6 @@ class Alarms:
         history: History,
         clock: Clock,
         tell: Tell,
-        certificates: Callable[[], Sequence[Expiry]] | None = None,
     ) -> None:
         self.metrics = Metrics()
         self._key = KEPT + name
@@ -48,7 +46,6 @@ class Alarms:
             clock=clock,
             tell=tell,
             save=self._save,
-            certificates=certificates,
         )
         self._standings = Standings(history, clock, self._stand)
         self._followers = (self.metrics, self._rounds, self._standings)

@@ -27,6 +27,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 
 from prober import __version__
+from prober.bounds import BOUNDS, RSS_LIMIT
 from prober.clock import NS
 from prober.history import CycleRecord, Live, LiveConsumer
 from prober.report.now import Silence
@@ -220,8 +221,7 @@ class Metrics(Collector):
             name for each in self._lives.values() for name in each.health
         )
         for name in names:
-            words = "Measured on the prober itself over the last minute."
-            family = _gauge(f"prober_own_{name}", words, "env")
+            family = _gauge(f"prober_own_{name}", _measured(name), "env")
             for env, live in self._lives.items():
                 if name in live.health:
                     family.add_metric([env], live.health[name])
@@ -311,6 +311,16 @@ _OF_STANDINGS: tuple[tuple[str, str, Callable[[Standing], float | None]], ...] =
 
 def _gauge(name: str, words: str, *labels: str) -> GaugeMetricFamily:
     return GaugeMetricFamily(name, words, labels=labels)
+
+
+def _measured(name: str) -> str:
+    """Return what a figure of ours is, and from where on it voids cycles."""
+    words = "Measured on the prober itself over the last minute"
+    if name not in BOUNDS:
+        return f"{words}."
+    bound = BOUNDS[name]
+    most = RSS_LIMIT if name == "rss_bytes" else f"{bound.most:g}"
+    return f"{words}: {bound.shown}; more than {most} voids cycles."
 
 
 def _add(

@@ -3,20 +3,19 @@
 Maxima are of the last minute: after months the worst of all time tells nothing.
 """
 
-import gc
-import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from typing import Self
+from collections.abc import Callable
 
 import psutil
 
+from prober.bounds import BOUNDS
 from prober.clock import NS, Clock, SystemClock
+from prober.probe.pauses import Pauses
+from prober.probe.starving import LOOK_SECONDS, Starving
 
 WINDOW_NS = 60 * NS
 TICK_SECONDS = 0.05
-STEP_LIMIT_SECONDS = 1.0
+_STEP = BOUNDS["clock_step_max_seconds"]
 
 
 class Peak:
@@ -39,37 +38,16 @@ class Peak:
         return max((each for at, each in self._buckets if at >= oldest), default=0.0)
 
 
-class Pauses(AbstractContextManager["Pauses"]):
-    """Times every garbage collection of the process while its block runs."""
-
-    def __init__(self, see: Callable[[float], None]) -> None:
-        self._see = see
-        self._began_ns = 0
-
-    def __enter__(self) -> Self:
-        gc.callbacks.append(self._collected)
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        gc.callbacks.remove(self._collected)
-
-    def _collected(self, phase: str, _info: Mapping[str, int]) -> None:
-        now_ns = time.perf_counter_ns()
-        if phase == "start":
-            self._began_ns = now_ns
-        else:
-            self._see((now_ns - self._began_ns) / NS)
-
-
 class Ourselves:
-    """Loop lag, collector's pauses, clock steps, memory and CPU of this process."""
+    """Lags, collector's pauses, waits, clock steps, memory and CPU of this process."""
 
     def __init__(
         self, clock: Clock, stepped: Callable[[float], None] = lambda _: None
     ) -> None:
         """Measure by a clock; who is told of its steps is told in seconds."""
         self._clock, self._stepped = clock, stepped
-        self._lag, self._pause, self._step = Peak(), Peak(), Peak()
+        self._lag, self._pause, self._step, self._wait = Peak(), Peak(), Peak(), Peak()
+        self._starving, self._looked_ns = Starving(), clock.now_ns()
         self._process = psutil.Process()
         self._cpu = (clock.now_ns(), self._cpu_seconds())
         self._cpu_share = 0.0
@@ -79,6 +57,7 @@ class Ourselves:
         now_ns = self._clock.now_ns()
         return {
             "loop_lag_max_seconds": self._lag.value(now_ns),
+            "cpu_wait_max_seconds": self._wait.value(now_ns),
             "gc_pause_max_seconds": self._pause.value(now_ns),
             "clock_step_max_seconds": self._step.value(now_ns),
             "rss_bytes": float(self._process.memory_info().rss),
@@ -95,10 +74,16 @@ class Ourselves:
                 await self._clock.sleep(TICK_SECONDS)
                 now_ns = self._clock.now_ns()
                 self._lag.see(now_ns, (now_ns - before_ns) / NS - TICK_SECONDS)
+                self._look_for_cpu(now_ns)
                 last, step = step, self._wall_step()
                 self._step.see(now_ns, abs(step - last))
-                if abs(step - last) > STEP_LIMIT_SECONDS:
+                if abs(step - last) > _STEP.most:
                     self._stepped(step - last)
+
+    def _look_for_cpu(self, now_ns: int) -> None:
+        if now_ns - self._looked_ns >= LOOK_SECONDS * NS:
+            self._looked_ns = now_ns
+            self._wait.see(now_ns, self._starving.look(now_ns))
 
     def _paused(self, seconds: float) -> None:
         self._pause.see(self._clock.now_ns(), seconds)

@@ -6,6 +6,7 @@ series each, so each is told by the first row that it begins with.
 
 from collections.abc import Mapping
 
+from prober.bounds import BOUNDS
 from prober.records import State
 
 OTHER = "other"
@@ -13,11 +14,7 @@ OTHER = "other"
 _BEGINNINGS: tuple[tuple[str, str], ...] = (
     # What the ledger's rules say (`prober.ledger.states`), and what voids a cycle.
     ("blind readers", "blind"),
-    ("our event loop", "loop_lag"),
-    ("our reader", "reader_lag"),
-    ("own queue", "reader_lag"),
-    ("the clock was set", "clock_step"),
-    ("garbage collection", "gc_pause"),
+    *((bound.begins, bound.label) for bound in BOUNDS.values()),
     ("positive control", "control"),
     ("exceeded log rate limit", "rate_limit"),
     ("a fault of ours", "own_fault"),
@@ -48,13 +45,10 @@ LABELS: Mapping[State, tuple[str, ...]] = {
         OTHER,
     ),
     State.INVALID: (
-        "clock_step",
+        *sorted(bound.label for bound in BOUNDS.values()),
         "control",
-        "gc_pause",
-        "loop_lag",
         "own_fault",
         "rate_limit",
-        "reader_lag",
         OTHER,
     ),
     State.EXCLUDED: ("not_carried", OTHER),

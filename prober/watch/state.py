@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from prober.bounds import RSS_LIMIT
 from prober.clock import NS
 from prober.history import Live, LiveConsumer
 from prober.probe import Attachment
@@ -36,6 +37,7 @@ class Measuring:
     last_cycle_ns: int | None = None
     attached: Mapping[str, Attachment] = field(default_factory=dict)
     _lag: Peak = field(default_factory=Peak)
+    _stall: Peak = field(default_factory=Peak)
     _waited: Peak = field(default_factory=Peak)
     _foreign: deque[int] = field(default_factory=lambda: deque(maxlen=RATE_SECONDS))
 
@@ -49,6 +51,7 @@ class Measuring:
             self._foreign.append(max(foreign))
         for each in attached.values():
             self._lag.see(at_ns, each.lag_seconds)
+            self._stall.see(at_ns, each.stall_seconds)
             self._waited.see(at_ns, each.waited_bytes)
 
     def measure(self, at_ns: int) -> bool:
@@ -96,7 +99,9 @@ class Measuring:
             health={
                 **health,
                 "reader_lag_max_seconds": self._lag.value(at_ns),
+                "queue_full_max_seconds": self._stall.value(at_ns),
                 "queue_high_water_bytes": self._waited.value(at_ns),
+                RSS_LIMIT: float(watched.most_memory),
             },
             own_rate=watched.sample.messages * NS / watched.every_ns
             if measuring

@@ -51,6 +51,7 @@ class Stretch:
             poll_seconds=POLL_SECONDS,
             behind_ns=BEHIND_NS,
             alarms=alarms,
+            most_memory=self.watched.most_memory,
         )
 
     def tick(self, index: int) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Protocol
 
+from prober.bounds import MEMORY_BYTES
 from prober.clock import NS, Clock
 from prober.history import CycleRecord, Live, RunRecord
 from prober.ledger import Deadlines
@@ -13,6 +14,7 @@ from prober.plan import MAX_CYCLES, MAX_MESSAGES, Plan
 from prober.probe import Job, OpenReader, OpenWriter, PlatformSource
 from prober.report.now import Silence
 from prober.store import Store, Waiting
+from prober.watch.alerts.certificates import File
 
 TICK = Fraction(1, 4)
 """Seconds that share a batch, where there are several messages in them: each write
@@ -127,6 +129,10 @@ class Watched:
     target: str | None
     window_ns: int | None
     worst_burst: int
+    most_memory: int = MEMORY_BYTES
+    """Bytes that the daemon may hold before nothing it measures is trusted."""
+    certificates: Sequence[File] = field(default=(), compare=False)
+    """Where its certificates are, of which it is told when they end."""
     consumers: Mapping[str, str] = field(compare=False)
     """Transport by name, as far as it is known before they are opened."""
     settings: object

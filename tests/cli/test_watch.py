@@ -9,6 +9,7 @@ from prober.cli import cli
 from prober.cli.watching import reloader, wanted
 from prober.clock import NS
 from prober.errors import UsageError
+from prober.watch.watched import Watched
 
 FILE = """\
 store: history.sqlite
@@ -91,6 +92,35 @@ def test_reload_finds_what_changed(file: Path) -> None:
 
     assert first.watched[0] != east
     assert first.watched[1] == west
+
+
+def test_reload_finds_other_files(tmp_path: Path) -> None:
+    """Certificates that are named anew are those whose end is told from then on."""
+    agent = "{address: 'a:1', ca_file: ca, cert_file: one.crt, key_file: key}"
+    rlp = "{address: 'b:1', ca_file: ca, cert_file: one.crt, key_file: key}"
+    path = tmp_path / "prober.yaml"
+    prod = f"{{ingress: {{agent: {agent}}}, consumers: {{rlp: {{rlp: {rlp}}}}}}}"
+    path.write_text(f"environments: {{prod: {prod}}}")
+    first = wanted(str(path), [])
+    path.write_text(path.read_text().replace("one.crt", "two.crt"))
+    (after,) = reloader(str(path), [], first)()
+
+    def names(watched: Watched) -> list[str]:
+        return [Path(each.path).name for each in watched.certificates]
+
+    assert ["one.crt", "ca"] == names(first.watched[0])
+    assert ["two.crt", "ca"] == names(after)
+
+
+def test_reload_finds_another_bound_of_memory(file: Path) -> None:
+    """What the daemon may hold is a setting that a reload applies, to all."""
+    first = wanted(str(file), [])
+    file.write_text(FILE.replace("grace: 3s", "grace: 3s, max_memory: 2GB"))
+    found = reloader(str(file), [], first)()
+
+    assert {1_000_000_000} == {each.most_memory for each in first.watched}
+    assert {2_000_000_000} == {each.most_memory for each in found}
+    assert [*first.watched] != [*found]
 
 
 @pytest.mark.parametrize(

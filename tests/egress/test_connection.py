@@ -182,7 +182,10 @@ async def test_stall_is_told_from_its_beginning() -> None:
 
     assert (
         Evidence(
-            sign=Sign.STALL, at_ns=since_ns, epoch=1, detail="own queue full for 2.0 s"
+            sign=Sign.STALL,
+            at_ns=since_ns,
+            epoch=1,
+            detail="own queue full for 2.0 s (limit 0.1 s)",
         )
         == stall
     )

@@ -175,7 +175,8 @@ def test_a_fault_that_goes_on_is_one_with_the_last_words() -> None:
         run.fault(n / 1000, 1 + n / 500, f"our reader was {1 + n / 1000:.1f} s behind")
 
     assert 1 == len(run.ledger._faults)
-    assert (State.INVALID, "our reader was 2.0 s behind") == run.told()[0]
+    words = "our reader was 2.0 s behind; uncounted: 10 lost"
+    assert (State.INVALID, words) == run.told()[0]
 
 
 @pytest.mark.parametrize(
@@ -227,7 +228,7 @@ def test_a_cycle_with_a_corrupt_message_stays_open() -> None:
     run.arrive(range(9), 0.5, damaged=(9,))
     run.fault(5, 5.5, "ours")
 
-    assert (State.INVALID, "ours") == run.told()[0]
+    assert (State.INVALID, "ours; uncounted: 1 corrupt") == run.told()[0]
 
 
 def test_the_times_of_a_cycle_are_those_of_its_first_and_last_batch() -> None:

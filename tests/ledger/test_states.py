@@ -129,6 +129,14 @@ def test_the_higher_row_decides(higher: int, lower: int) -> None:
     assert rule(finding)
 
 
+def test_a_fault_of_ours_hides_no_loss() -> None:
+    """Void is void, but what was missing meanwhile is told beside the reason."""
+    finding = Finding(counts=LOST, own_fault="our event loop was 2.3 s late")
+
+    words = "our event loop was 2.3 s late; uncounted: 5 lost"
+    assert (State.INVALID, words) == judge(finding)
+
+
 def test_a_started_cycle_is_not_missed_for_having_little() -> None:
     """One message that was attempted is a start."""
     one = Counts(attempted=1, accepted=1, on_time=1)

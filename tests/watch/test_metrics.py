@@ -1,11 +1,14 @@
 """What a Prometheus scrapes of a daemon."""
 
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from prober.bounds import BOUNDS
 from prober.clock import NS
 from prober.history import Live, LiveConsumer
 from prober.records import Counts, State
@@ -13,6 +16,11 @@ from prober.store import Waiting
 from prober.watch.metrics import Metrics
 from prober.watch.standing import standing
 from tests.watch.facts import START_NS, cycle, history, watched
+
+OTHERS = ("rss_limit_bytes", "queue_high_water_bytes", "open_files", "cpu_ratio")
+"""What the daemon measures on itself that has no bound."""
+STEMS = ("prober_messages_", "prober_consumer_", "prober_slo_", "prober_")
+"""What `…_` stands for, in the documentation."""
 
 
 def samples(metrics: Metrics, name: str, **labels: str) -> list[Sample]:
@@ -179,6 +187,50 @@ def test_hostile_names() -> None:
     assert 'a"b\n# EOF' == found.labels["env"]
 
 
+def test_every_metric_is_documented(metrics: Metrics) -> None:
+    """What is served stands in the documentation, and the other way round."""
+    metrics.live(live())
+    away = Waiting(results=0, bytes=0, since_ns=None, why="", overflowed=0, refused=0)
+    metrics.round(START_NS, away, ())
+    stands = standing(history([(60_000, 3)]), Decimal("0.999"), worst_burst=1)
+    assert stands is not None
+    metrics.stand(stands, {"1h": 0.5})
+    families = text_string_to_metric_families(  # type: ignore[no-untyped-call]
+        metrics.text()
+    )
+    ends = {"counter": "_total", "info": "_info"}
+    served = {each.name + ends.get(each.type, "") for each in families}
+
+    assert documented() == served
+
+
+def documented() -> set[str]:
+    """Return the metrics that reports/README.md names; `…_x` continues the first."""
+    text = Path("reports/README.md").read_text("utf-8")
+    section = text.split("## Metrics")[1].split("\n## ")[0]
+    found = set()
+    for row in (line for line in section.splitlines() if line.startswith("| `prober_")):
+        first, *others = re.findall(r"`(prober_[a-z_]+|…_[a-z_]+)`", row.split("|")[1])
+        stem = next(each for each in STEMS if first.startswith(each))
+        found |= {first, *(each.replace("…_", stem) for each in others)}
+    for name in re.findall(r"`(prober_own_[a-z_]+)`", section):
+        found.add(name)
+    return found
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_every_bound_is_documented(name: str) -> None:
+    """Bound and reason stand beside the metric, as the table has them."""
+    bound = BOUNDS[name]
+    text = Path("reports/README.md").read_text("utf-8")
+    (row,) = [
+        each for each in text.splitlines() if each.startswith(f"| `prober_own_{name}`")
+    ]
+
+    assert f"| `{bound.label}` |" in row
+    assert "`watch.max_memory`" in row or f"| {bound.most:g} s |" in row
+
+
 def live() -> Live:
     """Return an environment of which one consumer is away."""
     one = LiveConsumer(
@@ -217,7 +269,11 @@ def live() -> Live:
         retries=0,
         ended=False,
         consumers=(one, other),
-        health={"loop_lag_max_seconds": 0.003},
+        health={
+            **dict.fromkeys(BOUNDS, 0.0),
+            "loop_lag_max_seconds": 0.003,
+            **dict.fromkeys(OTHERS, 1.0),
+        },
         own_rate=5.0,
         foreign_rate=None,
         waiting=0,

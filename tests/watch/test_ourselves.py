@@ -2,8 +2,9 @@ import asyncio
 import gc
 
 from prober.clock import NS, SystemClock
+from prober.probe.pauses import Pauses
 from prober.testing import ManualClock
-from prober.watch.ourselves import Ourselves, Pauses, Peak
+from prober.watch.ourselves import Ourselves, Peak
 from tests.watch.bench import JumpingClock
 
 

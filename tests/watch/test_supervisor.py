@@ -11,7 +11,7 @@ import pytest
 from prober.clock import NS
 from prober.errors import ConnectError, RefusedError
 from prober.records import State
-from tests.watch.bench import Bench
+from tests.watch.bench import Bench, changed
 
 if TYPE_CHECKING:
     from prober.history import Live
@@ -240,8 +240,28 @@ async def test_live_word(bench: Bench) -> None:
     assert (True, 3) == (consumer.connected, consumer.under_way)
     assert 1 <= consumer.due == consumer.overdue <= 2
     assert consumer.overdue_since_ns == bench.start_ns + 2 * PERIOD * NS
-    assert {"rss_bytes", "reader_lag_max_seconds", "queue_high_water_bytes"} == set(
-        live.health
-    )
+    assert {
+        "rss_bytes",
+        "rss_limit_bytes",
+        "reader_lag_max_seconds",
+        "queue_full_max_seconds",
+        "queue_high_water_bytes",
+    } == set(live.health)
     assert 0.5 == pytest.approx(live.own_rate)
     assert supervisor.live({}).ended
+
+
+async def test_memory_beyond_its_bound(bench: Bench) -> None:
+    """Nothing counts while the daemon holds too much, and its loss is told as that."""
+    bench.pipe.lose = lambda sequence: sequence in (6, 7, 8)
+    watched = changed(bench.pipe.watched(), most_memory=1_000_000)
+
+    await bench.run(4 * PERIOD, bench.supervisor(watched))
+
+    first, lossy, *_ = bench.cycles()
+    words = "MB (watch.max_memory 1 MB): restart prober watch, and raise it if that"
+    assert {State.INVALID, None} >= {first.state, lossy.state}
+    assert words in first.reason
+    assert "; uncounted: 3 lost" in lossy.reason
+    assert "loss" not in bench.said()
+    assert "void" in bench.said()

@@ -3,13 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from prober.bounds import most
 from prober.history import Live
 from prober.records import State
 from prober.report.now.case import Case
 from prober.report.words import duration
-
-LAG_LIMIT_SECONDS = 1.0
-"""What we were behind by for longer voids what was measured meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +28,7 @@ def checks(case: Case) -> tuple[Check, ...]:
     found += [
         Check(
             name=name,
-            well=live.health[key] <= LAG_LIMIT_SECONDS,
+            well=live.health[key] <= most(live.health, key),
             words=words(live.health[key]),
         )
         for name, key, words in _FIGURES
@@ -49,6 +47,9 @@ _FIGURES: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("reader", "reader_lag_max_seconds", lambda s: f"readers {duration(s)} behind"),
     ("collector", "gc_pause_max_seconds", lambda s: f"collector's pause {duration(s)}"),
     ("clock", "clock_step_max_seconds", lambda s: f"clock step {duration(s)}"),
+    ("queue", "queue_full_max_seconds", lambda s: f"queue full for {duration(s)}"),
+    ("cpu", "cpu_wait_max_seconds", lambda s: f"waited {duration(s)} for a CPU"),
+    ("memory", "rss_bytes", lambda b: f"own memory {b / 1e6:,.0f} MB"),
 )
 
 

@@ -12,6 +12,7 @@ from prober.report.now import Silence
 from prober.slo import parse_target
 from prober.store import Waiting
 from prober.watch.alerts.burning import burn_rates
+from prober.watch.alerts.certificates import File, expiries
 from prober.watch.alerts.facts import Environment, Expiry, Situation, Tail
 from prober.watch.alerts.keeper import Entry, Keeper, State
 from prober.watch.alerts.sending import NotDelivered, Receiver
@@ -47,6 +48,7 @@ class _Known:
     live: Live | None = None
     standing: Standing | None = None
     hint: str = ""
+    certificates: Sequence[File] = ()
 
     def add(self, cycle: CycleRecord) -> None:
         """Take in one final cycle."""
@@ -58,8 +60,8 @@ class _Known:
 class Rounds:
     """Keeps what rules look at, holds them, and tells receivers what fires: a follower.
 
-    `save` is given the state whenever it changed; `certificates` tells when our own
-    end, and is asked in a thread, every hour.
+    `save` is given the state whenever it changed. When certificates end is read from
+    their files, in a thread: every hour, and when an environment is new or changed.
     """
 
     def __init__(
@@ -69,16 +71,16 @@ class Rounds:
         clock: Clock,
         tell: Tell,
         save: Callable[[State], None],
-        certificates: Callable[[], Sequence[Expiry]] | None = None,
     ) -> None:
         self.keeper = Keeper()
         self._receivers = receivers
         self._clock, self._tell = clock, tell
-        self._save, self._certificates = save, certificates
+        self._save = save
         self._known: dict[str, _Known] = {}
         self._silent: tuple[Silence, ...] = ()
         self._expiries: tuple[Expiry, ...] = ()
-        self._looked_ns = 0
+        self._looked_ns: int | None = None
+        """When the files of certificates were read; None to read them now."""
         self._state = State()
         self._away: dict[str, str] = {}
         self._news = asyncio.Event()
@@ -94,6 +96,7 @@ class Rounds:
 
     def expect(self, watched: Watched) -> None:
         """Watch an environment, or watch it by other settings from now on."""
+        self._looked_ns = None
         before = self._known.get(watched.name)
         self._known[watched.name] = _Known(
             target=None if watched.target is None else parse_target(watched.target),
@@ -101,6 +104,7 @@ class Rounds:
             every_s=max(1, watched.every_ns // NS),
             tails=before.tails if before else {},
             recalled=before.recalled if before else False,
+            certificates=watched.certificates,
         )
 
     def forget(self, environment: str) -> None:
@@ -197,10 +201,13 @@ class Rounds:
             waiting.cancel()
 
     async def _look_at_certificates(self) -> None:
-        at_ns = self._clock.now_ns()
-        if self._certificates and at_ns - self._looked_ns >= CERTIFICATES_NS:
+        at_ns, looked_ns = self._clock.now_ns(), self._looked_ns
+        if looked_ns is None or at_ns - looked_ns >= CERTIFICATES_NS:
             self._looked_ns = at_ns
-            found = await asyncio.to_thread(self._certificates)
+            files = [
+                file for each in self._known.values() for file in each.certificates
+            ]
+            found = await asyncio.to_thread(lambda: [*expiries(files)])
             self._expiries = tuple(found)
 
     def evaluate(self) -> None:
@@ -215,7 +222,9 @@ class Rounds:
                 at_ns=at_ns,
                 environments=(),
                 silent=self._silent,
-                expiries=self._expiries,
+                expiries=[
+                    each for each in self._expiries if each.environment in self._known
+                ],
             ),
         )
         after = _firing(self.keeper.entries)

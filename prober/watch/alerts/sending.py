@@ -13,7 +13,7 @@ import httpx
 
 from prober.clock import NS
 from prober.egress.https import Server, fetched
-from prober.errors import ProberError
+from prober.errors import ProberError, UsageError
 from prober.watch.alerts.keeper import Entry
 
 ANSWER_SECONDS = 10.0
@@ -66,6 +66,8 @@ class Post:
                 status, text = await fetched(
                     client, request, most_bytes=_MOST_ANSWER, auth=credentials
                 )
+        except UsageError as error:  # a file of its authority or password is away
+            raise NotDelivered(f"the {where}: {error}") from error
         except (httpx.HTTPError, OSError) as error:
             raise NotDelivered(f"the {where}: {self.server.why(error)}") from error
         if not httpx.codes.is_success(status):

@@ -1,31 +1,31 @@
 """Is it our own fault? The daemon's figures against their bounds."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
+from prober.bounds import BOUNDS, most
 from prober.clock import NS
 from prober.history import LiveConsumer
 from prober.report.facts import Table
-from prober.report.now.checks import LAG_LIMIT_SECONDS
 from prober.report.now.sentences import elapsed
 from prober.report.words import duration, rate
 from prober.watch.page.glance import NONE
 from prober.watch.page.looking import Seen
+
+_QUEUED = "queue_high_water_bytes"
 
 
 def _bytes(value: float) -> str:
     return f"{value / 1e6:,.1f} MB"
 
 
-_LIMIT = f"at most {LAG_LIMIT_SECONDS:g} s"
-_FIGURES: Mapping[str, tuple[str, Callable[[float], str], str]] = {
-    # What a daemon measures on itself: how it is called, written, and its bound.
-    "loop_lag_max_seconds": ("event loop behind", duration, _LIMIT),
-    "reader_lag_max_seconds": ("readers behind", duration, _LIMIT),
-    "gc_pause_max_seconds": ("longest collector's pause", duration, _LIMIT),
-    "clock_step_max_seconds": ("clock step", duration, _LIMIT),
-    "queue_high_water_bytes": ("waited in readers' queues", _bytes, ""),
-    "rss_bytes": ("own memory", _bytes, ""),
-}
+def _written(name: str, value: float) -> str:
+    return _bytes(value) if name.endswith("_bytes") else duration(value)
+
+
+def _row_of(name: str, figures: Mapping[str, float]) -> tuple[str, str, str]:
+    """Return how a figure is called, what it is, and its bound."""
+    bound = f"at most {_written(name, most(figures, name))}"
+    return BOUNDS[name].shown, _written(name, figures[name]), bound
 
 
 def health(seen: Seen) -> Table | None:
@@ -33,11 +33,9 @@ def health(seen: Seen) -> Table | None:
     live = seen.now.live
     if live is None or seen.now.silent or live.ended:
         return None
-    rows = [
-        (words, write(live.health[key]), bound)
-        for key, (words, write, bound) in _FIGURES.items()
-        if key in live.health
-    ]
+    rows = [_row_of(name, live.health) for name in BOUNDS if name in live.health]
+    if _QUEUED in live.health:
+        rows.append(("waited in readers' queues", _bytes(live.health[_QUEUED]), ""))
     if live.measuring:
         rows.append(("our own messages", rate(live.own_rate), "as configured"))
     if live.foreign_rate is not None:

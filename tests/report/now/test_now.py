@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from prober.bounds import BOUNDS, RSS_LIMIT
 from prober.clock import NS
-from prober.probe.health import LAG_LIMIT_SECONDS
 from prober.records import State
 from prober.report.now import Condition, Known, Now, now, worst_first
-from prober.report.now import checks as checks_module
 from tests.report.now import samples
 from tests.report.now.samples import at, consumer, cycle, drops, history, known, live
 
@@ -158,9 +157,32 @@ def test_our_own_fault_is_not_called_theirs() -> None:
     assert "look at this prober first | prober check prod_eu" == told["do"]
 
 
-def test_bound_of_ours_is_that_of_the_probe() -> None:
-    """What voids a cycle and what is told of it have one bound."""
-    assert LAG_LIMIT_SECONDS == checks_module.LAG_LIMIT_SECONDS
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("gc_pause_max_seconds", 1.3, "collector's pause 1.30 s"),
+        ("queue_full_max_seconds", 0.2, "queue full for 200 ms"),
+        ("cpu_wait_max_seconds", 2.0, "waited 2.00 s for a CPU"),
+        ("rss_bytes", 1.2e9, "own memory 1,200 MB"),
+    ],
+)
+def test_everything_beyond_its_bound_is_held_against_us(
+    name: str, value: float, words: str
+) -> None:
+    """Each figure has a bound of its own; within it, nothing is said of it."""
+    beyond = known(lives=[live(health={**samples.HEALTH, name: value})])
+    within = known(lives=[live(health={**samples.HEALTH, name: BOUNDS[name].most})])
+
+    assert f"perhaps: {words}" == lines(now(beyond))["mine?"]
+    assert lines(now(within))["mine?"].startswith("no: ")
+
+
+def test_bound_of_memory_is_the_configured_one() -> None:
+    """A daemon that may hold two gigabytes is well with one and a half."""
+    health = {**samples.HEALTH, "rss_bytes": 1.5e9, RSS_LIMIT: 2e9}
+    told = lines(now(known(lives=[live(health=health)])))
+
+    assert told["mine?"].startswith("no: ")
 
 
 def test_void_cycle() -> None:

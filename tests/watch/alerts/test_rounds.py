@@ -2,17 +2,25 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import trustme
 
 from prober import records
+from prober.clock import NS
 from prober.records import Counts
 from prober.testing import ManualClock, settle
-from prober.watch.alerts.facts import Expiry
+from prober.watch.alerts.certificates import File
 from prober.watch.alerts.keeper import Entry, State
 from prober.watch.alerts.rounds import RESTORE_SECONDS, ROUND_SECONDS, Rounds
 from prober.watch.alerts.sending import NotDelivered
 from prober.watch.notices import Notice
 from tests.watch.alerts.situations import live
 from tests.watch.facts import START_NS, cycle, lossy, watched
+
+EARLY = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 class Receiver:
@@ -37,9 +45,7 @@ class Receiver:
 class Case:
     """Rounds over a clock moved by hand."""
 
-    def __init__(
-        self, *receivers: Receiver, certificates: Sequence[Expiry] = ()
-    ) -> None:
+    def __init__(self, *receivers: Receiver) -> None:
         self.clock = ManualClock(START_NS)
         self.notices = list[Notice]()
         self.saved = list[State]()
@@ -48,7 +54,6 @@ class Case:
             clock=self.clock,
             tell=self.notices.append,
             save=self.saved.append,
-            certificates=(lambda: certificates) if certificates else None,
         )
         self.rounds.expect(watched(target=None))
 
@@ -173,17 +178,51 @@ async def test_the_days_before() -> None:
     assert any("3,000 of 60,000 lost in 1 h" in n.words for n in case.notices)
 
 
-async def test_certificates_are_looked_at() -> None:
-    """When a certificate ends is told from the first round on."""
+def ends_tomorrow(folder: Path, name: str) -> File:
+    """Write a certificate that ends a day after the clock's beginning."""
+    until = datetime.fromtimestamp(START_NS / NS, UTC) + timedelta(days=1)
+    path = folder / f"{name}.crt"
+    issued = trustme.CA().issue_cert(name, not_before=EARLY, not_after=until)
+    issued.cert_chain_pems[0].write_to_path(str(path))
+    return File(environment=name, what="the client's certificate", path=str(path))
+
+
+async def test_certificates_are_looked_at(tmp_path: Path) -> None:
+    """When a certificate ends is read from its file, from the first round on."""
     one = Receiver("one")
-    expiry = Expiry(environment="prod", what="ours", file="a.crt", ends_ns=START_NS)
-    case = Case(one, certificates=[expiry])
+    case = Case(one)
+    mine = replace(watched(target=None), certificates=[ends_tomorrow(tmp_path, "prod")])
+    case.rounds.expect(mine)
     case.rounds.restore(State())
     running = asyncio.ensure_future(case.rounds.run())
     await one.told.wait()
     running.cancel()
 
     assert [("ProbeCertificateExpiry", "firing")] == one.got
+
+
+async def test_certificates_after_a_reload(tmp_path: Path) -> None:
+    """Those of a new environment are looked at soon, those of one that left no more."""
+    one = Receiver("one")
+    case = Case(one)
+    case.rounds.restore(State())
+    running = asyncio.ensure_future(case.rounds.run())
+    await settle()
+    new = watched("new", target=None)
+    case.rounds.expect(replace(new, certificates=[ends_tomorrow(tmp_path, "new")]))
+    while not one.told.is_set():  # files are read in a thread
+        await asyncio.to_thread(lambda: None)
+        await case.clock.advance(ROUND_SECONDS)
+    one.told.clear()
+    case.rounds.forget("new")
+    while not one.told.is_set():
+        await case.clock.advance(ROUND_SECONDS)
+    running.cancel()
+
+    assert [
+        ("ProbeCertificateExpiry", "firing"),
+        ("ProbeCertificateExpiry", "resolved"),
+    ] == one.got
 
 
 async def test_saved_when_it_changes() -> None:
