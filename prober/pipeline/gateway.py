@@ -116,13 +116,16 @@ class Gateway:
             self._channel = self._setting.dial(
                 certificates.WEB, certificates.RLP, self._rlp
             )
+        channel = self._channel
         try:
-            await connect(self._channel)
+            await connect(channel)
         except PeerGone:
-            # A fresh one next time: gRPC's own back-off would make us wait for it.
-            await self._hang_up()
+            # A fresh one next time: gRPC's own back-off would make us wait for it. Who
+            # waited for the same one may have made that already.
+            if self._channel is channel:
+                await self._hang_up()
             raise
-        method: _Method = self._channel.unary_stream(f"/{EGRESS}/BatchedReceiver")
+        method: _Method = channel.unary_stream(f"/{EGRESS}/BatchedReceiver")
         return method(request)
 
     async def _hang_up(self) -> None:

@@ -39,15 +39,16 @@ Handler: TypeAlias = Callable[[Any, Context], Awaitable[bytes | None]]
 async def connect(channel: aio.Channel) -> None:
     """Return when the channel is connected; raises PeerGone if its first try fails.
 
-    A silent stream says nothing of it: gRPC waits for headers, which come with the
-    first batch.
+    Or if somebody who shares it closes it meanwhile. A silent stream says nothing of
+    it: gRPC waits for headers, which come with the first batch.
     """
-    state = channel.get_state(try_to_connect=True)
-    while state is not grpc.ChannelConnectivity.READY:
-        if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
-            raise PeerGone
-        await channel.wait_for_state_change(state)
+    with peer_may_go():
         state = channel.get_state(try_to_connect=True)
+        while state is not grpc.ChannelConnectivity.READY:
+            if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+                raise PeerGone
+            await channel.wait_for_state_change(state)
+            state = channel.get_state(try_to_connect=True)
 
 
 class PeerGone(Exception):  # noqa: N818 - a fact of a network's life, not an error

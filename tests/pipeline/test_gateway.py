@@ -268,6 +268,17 @@ async def test_a_stream_that_the_rlp_refuses_is_empty() -> None:
     assert ("rlp", 0) == (rlp.component, rlp.egress)
 
 
+async def test_many_ask_at_once_while_the_proxy_is_away() -> None:
+    """They share a connection that fails: each is told so, and nothing breaks."""
+    async with open_stack("gateway") as stack:
+        headers = bearer(await token(stack))
+        await stack.kill_rlp()
+        for _ in range(2):
+            asked = (get(stack, headers=headers) for _ in range(5))
+            answers = await asyncio.gather(*asked)
+            assert [503] * 5 == [answer.status_code for answer in answers]
+
+
 @pytest.mark.parametrize("end", ["kill_rlp", "stop_rlp"])
 async def test_an_rlp_that_ends_is_a_clean_end(end: str) -> None:
     """No event tells it; new requests get 503 until it is back."""
