@@ -40,6 +40,8 @@ class _Segment:
 
     call: _Call
     opened_ns: int
+    begun: bool = False
+    """Its head is sent, or it has ended."""
     written: list[list[int]] = field(default_factory=list)
     """The first of some consecutive messages, and the first behind them."""
     hung: bool = False
@@ -119,6 +121,9 @@ class AgentWriter:
             if span is not None:
                 segment.add(span)
             try:
+                if not segment.begun:
+                    await _begun(segment.call)
+                    segment.begun = True
                 await segment.call.write(raw)
             except _BROKEN:
                 # Its status tells why, and whether the connection went with it.
@@ -254,6 +259,26 @@ class AgentWriter:
 
 def _stream(over: aio.Channel) -> _Call:
     return over.stream_unary(channel.BATCH_SENDER)()
+
+
+async def _begun(call: _Call) -> None:
+    """Return when a stream can be written to, or has ended.
+
+    gRPC waits for ever to write to one that was cancelled before its head was sent: on
+    a connection that is being made anew that may take until we give it up.
+    """
+    ended = asyncio.Event()
+    call.add_done_callback(lambda _: ended.set())
+    either = [
+        asyncio.ensure_future(call.wait_for_connection()),
+        asyncio.ensure_future(ended.wait()),
+    ]
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in either:
+            each.cancel()
+        await asyncio.gather(*either, return_exceptions=True)
 
 
 async def _status(call: _Call) -> tuple[grpc.StatusCode, str]:

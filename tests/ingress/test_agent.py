@@ -15,10 +15,12 @@ from grpc import aio
 from prober.clock import SystemClock
 from prober.errors import ConnectError, RefusedError, UsageError
 from prober.ingress.agent import AgentWriter
+from prober.pipeline.faults import Fault, FaultKind, Scenario
 from prober.pipeline.stack import ReferenceStack
 from prober.records import Handover, Outcome, Span, Tls
 from prober.rpc.loggregator_v2.envelope_pb2 import Envelope, EnvelopeBatch, Log
 from prober.testing import ManualClock
+from tests.pipeline.clients import until
 
 BATCH = EnvelopeBatch(
     batch=[Envelope(source_id="prober", log=Log(payload=b"hello"))]
@@ -231,6 +233,28 @@ async def test_agent_that_hangs_is_given_up(stack: ReferenceStack) -> None:
             flush = asyncio.ensure_future(writer.flush(60))
             while not flush.done():
                 await clock.advance(1)
+
+    assert {0: Handover.AMBIGUOUS} == told.handovers()
+    assert "it did not answer in time" in told.outcomes[0].reason
+
+
+async def test_agent_that_is_gone_without_a_word_is_given_up() -> None:
+    """A connection that was cut while idle, and is swallowed anew, holds nobody up."""
+    clock, where = ManualClock(), "writer/agent"
+    faults = (
+        Fault(kind=FaultKind.BLACK_HOLE, where=where),
+        Fault(kind=FaultKind.CUT, where=where),
+    )
+    async with (
+        ReferenceStack(faults=Scenario(faults=faults)) as stack,
+        writing(stack, clock) as (writer, told),
+    ):
+        stack.begin_faults()
+        await until(lambda: not writer._connected())
+        writing_on = asyncio.ensure_future(writer.write(BATCH, span(0)))
+        while not told.outcomes:
+            await clock.advance(1)
+        await writing_on
 
     assert {0: Handover.AMBIGUOUS} == told.handovers()
     assert "it did not answer in time" in told.outcomes[0].reason
