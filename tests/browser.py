@@ -37,11 +37,13 @@ class Visit:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Run Debian's Chromium."""
+def chromium(*arguments: str) -> Iterator[Browser]:
+    """Run Debian's Chromium, with some arguments of its command line."""
     path = tools.program(_CHROMIUM, "apt-get install chromium fonts-liberation")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*_ARGUMENTS])
+        browser = playwright.chromium.launch(
+            executable_path=path, args=[*_ARGUMENTS, *arguments]
+        )
         try:
             yield browser
         finally:
@@ -55,10 +57,11 @@ def visit(
     *,
     width: int = 1280,
     scheme: Literal["light", "dark"] = "light",
+    **more: Any,  # noqa: ANN401 - whatever Playwright takes
 ) -> Iterator[Visit]:
-    """Open a page and note what goes wrong."""
+    """Open a page and note what goes wrong; `more` is of Playwright's `new_page`."""
     page = browser.new_page(
-        viewport={"width": width, "height": 900}, color_scheme=scheme
+        viewport={"width": width, "height": 900}, color_scheme=scheme, **more
     )
     seen = Visit(page=page)
     page.on("console", lambda told: seen.complaints.append(told.text))

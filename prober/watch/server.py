@@ -11,10 +11,8 @@ this process ends when that does, however its parent ended.
 import asyncio
 import contextlib
 import socket
-import ssl
 import sys
 from collections.abc import Generator
-from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -132,16 +130,6 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _tls(files: doors.Certificates) -> dict[str, Any]:
-    asked = files.client_ca_file is not None
-    return {
-        "ssl_certfile": files.cert_file,
-        "ssl_keyfile": files.key_file,
-        "ssl_ca_certs": files.client_ca_file,
-        "ssl_cert_reqs": ssl.CERT_REQUIRED if asked else ssl.CERT_NONE,
-    }
-
-
 async def serve(listening: socket.socket) -> None:
     """Serve until standard input ends."""
     pipe = asyncio.StreamReader()
@@ -150,19 +138,17 @@ async def serve(listening: socket.socket) -> None:
     )
     asked = doors.read(await pipe.readline())
     board = Board(SystemClock(), asked.store)
-    files = asked.tls
-    tls: dict[str, Any] = {} if files is None else _tls(files)
-    server = _Server(
-        uvicorn.Config(
-            application(board, asked.rules()),
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            **tls,
-            timeout_graceful_shutdown=_CLOSE_SECONDS,
-        )
+    config = uvicorn.Config(
+        application(board, asked.rules()),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=_CLOSE_SECONDS,
     )
+    config.load()
+    config.ssl = None if asked.tls is None else asked.tls.context()
+    server = _Server(config)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.serve(sockets=[listening]))
         while (snapshot := await read(pipe)) is not None:

@@ -20,6 +20,16 @@ class Certificates:
     client_ca_file: str | None = None
     """Who reads shows a certificate of this authority."""
 
+    def context(self) -> ssl.SSLContext:
+        """Return what the page's handshakes go by; raises OSError for bad files."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(self.cert_file, self.key_file)
+        if self.client_ca_file is not None:
+            context.load_verify_locations(self.client_ca_file)
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
@@ -51,11 +61,8 @@ class Doors:
         if self.tls is None:
             return
         try:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(self.tls.cert_file, self.tls.key_file)
-            if self.tls.client_ca_file is not None:
-                context.load_verify_locations(self.tls.client_ca_file)
-        except (OSError, ssl.SSLError) as error:
+            self.tls.context()
+        except OSError as error:  # those of TLS among them
             raise UsageError(
                 f"watch.tls: the page cannot use its certificate: {error}"
             ) from None

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import ssl
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -97,8 +98,10 @@ receivers:
 
 
 @asynccontextmanager
-async def alertmanager(folder: Path, inbox: Inbox) -> AsyncIterator[str]:
-    """Run Debian's Alertmanager, and yield its URL."""
+async def alertmanager(
+    folder: Path, inbox: Inbox, *options: str, ca_file: str | None = None
+) -> AsyncIterator[str]:
+    """Run Debian's Alertmanager, with TLS of an authority if any, and yield its URL."""
     config = folder / "alertmanager.yml"
     config.write_text(CONFIG.format(url=inbox.url))
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -109,21 +112,25 @@ async def alertmanager(folder: Path, inbox: Inbox) -> AsyncIterator[str]:
         f"--storage.path={folder}",
         f"--web.listen-address=127.0.0.1:{port}",
         "--cluster.listen-address=",
+        *options,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
-        url = f"http://127.0.0.1:{port}"
-        await ready(url, process)
+        url = f"{'https' if ca_file else 'http'}://127.0.0.1:{port}"
+        await ready(url, process, ca_file)
         yield url
     finally:
         process.terminate()
         await process.wait()
 
 
-async def ready(url: str, process: asyncio.subprocess.Process) -> None:
+async def ready(
+    url: str, process: asyncio.subprocess.Process, ca_file: str | None
+) -> None:
     """Wait until it answers, as long as it lives."""
-    async with httpx.AsyncClient() as client:
+    verify = ssl.create_default_context(cafile=ca_file)
+    async with httpx.AsyncClient(verify=verify) as client:
         while process.returncode is None:
             try:
                 if (await client.get(f"{url}/-/ready")).is_success:
