@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import TypeAlias
 
 from grpc import aio
@@ -11,12 +13,13 @@ from prober.pipeline.batching import Batcher
 from prober.pipeline.buffers import Ring
 from prober.pipeline.component import Setting, Tasks
 from prober.pipeline.diode import ManyToOne
+from prober.pipeline.letters import Label, Letter, opened
 from prober.pipeline.listener import Listener
 from prober.pipeline.metrics import V2, Counter, Emitter, Gauge, Identity
 from prober.pipeline.pool import Connection, Pool
 from prober.pipeline.statistics import BufferStatistics, ComponentStatistics
 from prober.pipeline.transforms import CounterAggregator, add_tags, map_origin
-from prober.rpc.loggregator_v2.envelope_pb2 import Envelope, EnvelopeBatch
+from prober.rpc.loggregator_v2.envelope_pb2 import Envelope
 from prober.rpc.loggregator_v2.ingress_pb2 import SendResponse
 
 TAGS: Mapping[str, str] = {
@@ -31,6 +34,7 @@ MetricsDoor: TypeAlias = Callable[[Sequence[Counter | Gauge]], Listener]
 
 _IDENTITY = Identity(source_id="metron", tags={"origin": "loggregator.metron"})
 _KEEPALIVE_TIMEOUT = 15
+_MAX_ADDITIONS = 1000
 
 
 class Agent:
@@ -88,11 +92,12 @@ class Agent:
             lots,
             setting.clock,
         )
-        self._ring = Ring(ManyToOne, self._ingress_tally, self._dropped_in.add)
-        self._batcher = Batcher[Envelope](
+        self._ring = Ring(ManyToOne[Letter], self._ingress_tally, self._dropped_in.add)
+        self._batcher = Batcher[Letter](
             profile.batch_size, profile.batch_interval, setting.clock
         )
         self._counters = CounterAggregator()
+        self._additions: dict[Label, tuple[bytes, Label]] = {}
         await self._pool.connect()
         await self._server.start()
         if self._metrics_door is not None:
@@ -132,18 +137,25 @@ class Agent:
 
     def _methods(self) -> Mapping[str, wire.Method]:
         async def send(raw: bytes, context: wire.Context) -> bytes:
-            take((await wire.decode(EnvelopeBatch, raw, context)).batch)
+            take(await wire.decode(post.open, raw, context))
             return SendResponse().SerializeToString()
 
+        post = self._setting.post
         take = self._setting.tapped("agent", self._take)
-        return {**wire.ingress_methods(take), "Send": wire.unary(send)}
+        return {**wire.ingress_methods(post, take), "Send": wire.unary(send)}
 
-    def _take(self, batch: Sequence[Envelope]) -> None:
+    def _take(self, batch: Sequence[Letter]) -> None:
         self._ingress.add(len(batch))
-        for envelope in batch:
-            if not envelope.source_id:
-                self._origins.value += map_origin(envelope)
-        self._ring.set_all(batch)
+        self._ring.set_all(
+            [
+                each if each[1].source_id else self._mapped(opened(each))
+                for each in batch
+            ]
+        )
+
+    def _mapped(self, envelope: Envelope) -> Letter:
+        self._origins.value += map_origin(envelope)
+        return self._setting.post.letter_of(envelope)
 
     async def _pump(self) -> None:
         """Carry envelopes on, asleep for a while whenever there is none.
@@ -152,24 +164,55 @@ class Agent:
         """
         profile = self._setting.profile
         while True:
-            envelopes = self._ring.take(profile.batch_size)
-            if not envelopes and profile.agent_idle:
+            letters = self._ring.take(profile.batch_size)
+            if not letters and profile.agent_idle:
                 await self._send(self._batcher.flush())
                 await self._setting.clock.sleep(profile.agent_idle)
-            elif not envelopes:
+            elif not letters:
                 await self._send(self._batcher.forced_flush())
-                envelopes = [await self._ring.next()]
-            for envelope in envelopes:
-                add_tags(envelope, TAGS)
-                self._counters.process(envelope)
-            for batch in self._batcher.write_all(envelopes):
+                letters = [await self._ring.next()]
+            for batch in self._batcher.write_all(self._tagged(letters)):
                 await self._send(batch)
 
-    async def _send(self, batch: Sequence[Envelope] | None) -> None:
+    def _tagged(self, letters: Sequence[Letter]) -> list[Letter]:
+        tagged: list[Letter] = []
+        for label, alike in groupby(letters, itemgetter(1)):
+            addition = self._addition(label)
+            if addition is None:
+                tagged += [self._changed(opened(each)) for each in alike]
+            else:
+                more, new = addition
+                tagged += [(raw + more, new) for raw, _ in alike]
+        return tagged
+
+    def _changed(self, envelope: Envelope) -> Letter:
+        add_tags(envelope, TAGS)
+        self._counters.process(envelope)
+        return self._setting.post.letter_of(envelope)
+
+    def _addition(self, label: Label) -> tuple[bytes, Label] | None:
+        """Return what tags such letters when put behind them, and their new label.
+
+        None where it takes more than that.
+        """
+        if label.deprecated or label.kind == "counter":
+            return None
+        known = self._additions.get(label)
+        if known is None:
+            tags = {name: TAGS[name] for name in TAGS if name not in label.tags}
+            # A message that is cut in two and put together is the same message.
+            more = Envelope(tags=tags).SerializeToString()
+            known = more, self._setting.post.tagged(label, tags)
+            if len(self._additions) >= _MAX_ADDITIONS:
+                self._additions.clear()
+            self._additions[label] = known
+        return known
+
+    async def _send(self, batch: list[Letter] | None) -> None:
         """Send a batch if there is one; it is lost when no connection takes it."""
         if batch is None:
             return
-        raw = wire.encode(batch)
+        raw = self._setting.post.seal(batch)
         if await self._pool.write(raw):
             self._egress.add(len(batch))
             self._sent_bytes += len(raw)

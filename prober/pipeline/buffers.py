@@ -7,39 +7,22 @@ in it, and a buffer that is closed leaves its counts behind.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from prober.pipeline.diode import ManyToOne, OneToOne, Waiter
 from prober.pipeline.statistics import BufferStatistics
-from prober.rpc.loggregator_v2.envelope_pb2 import Envelope
 
 T = TypeVar("T")
+S = TypeVar("S")
 
-Track = tuple[str, str]
-"""The source_id and instance_id of the envelopes that are counted apart."""
-
-
-class Sourced(Protocol):
-    """What is buffered: an envelope, of version 2 or 1."""
-
-    @property
-    def source_id(self) -> str:
-        """Who wrote it."""
-        ...
-
-    @property
-    def instance_id(self) -> str:
-        """Which of them."""
-        ...
-
-
-S = TypeVar("S", bound=Sourced)
+Count: TypeAlias = Callable[[Sequence[Any]], int]
+"""Tells how many of what is buffered are to be counted apart."""
 
 
 class Holding(Protocol):
     """A buffer, as far as its tally asks it."""
 
-    def unread(self) -> Sequence[Sourced]:
+    def unread(self) -> Sequence[Any]:
         """Return what is inside, and would still be taken out."""
         ...
 
@@ -47,36 +30,29 @@ class Holding(Protocol):
 class Tally:
     """The counts of one line of the table, over all the buffers that belong to it."""
 
-    def __init__(self, name: str, ring: int, track: Track | None) -> None:
+    def __init__(self, name: str, ring: int, tracked: Count | None) -> None:
         self.name, self.ring = name, ring
-        self.tracks = track is not None
-        self.source_id, self.instance_id = track or ("", "")
+        self._tracked = tracked
         self.written = self.read = self.missed = 0
         self.tracked_written = self.tracked_read = self.tracked_left = 0
         self.open: set[Holding] = set()
         """The buffers that are read just now."""
 
-    def is_tracked(self, envelope: Sourced) -> bool:
-        """Tell whether an envelope is to be counted apart."""
-        return (
-            self.tracks
-            and envelope.instance_id == self.instance_id
-            and envelope.source_id == self.source_id
-        )
+    def tracked(self, items: Sequence[Any]) -> int:
+        """Return how many are to be counted apart."""
+        return self._tracked(items) if self._tracked else 0
 
-    def count_written(self, items: Sequence[Sourced]) -> None:
+    def count_written(self, items: Sequence[Any]) -> None:
         """Count what goes into a buffer."""
         self.written += len(items)
-        if self.tracks:
-            self.tracked_written += sum(map(self.is_tracked, items))
+        self.tracked_written += self.tracked(items)
 
-    def count_read(self, items: Sequence[Sourced]) -> None:
+    def count_read(self, items: Sequence[Any]) -> None:
         """Count what comes out of a buffer."""
         self.read += len(items)
-        if self.tracks:
-            self.tracked_read += sum(map(self.is_tracked, items))
+        self.tracked_read += self.tracked(items)
 
-    def lose(self, batch: Sequence[Sourced]) -> None:
+    def lose(self, batch: Sequence[Any]) -> None:
         """Count a batch that was given up without ever being buffered."""
         self.count_written(batch)
         self.missed += len(batch)
@@ -93,8 +69,8 @@ class Tally:
             tracked_read=self.tracked_read,
             tracked_left=self.tracked_left,
             tracked_inside=sum(
-                sum(map(self.is_tracked, each.unread()))
-                for each in (self.open if self.tracks else ())
+                self.tracked(each.unread())
+                for each in (self.open if self._tracked else ())
             ),
         )
 
@@ -121,10 +97,7 @@ class Ring(Generic[S]):
 
     def set(self, item: S) -> None:
         """Put an envelope in, over an unread one if need be."""
-        tally = self._tally
-        tally.written += 1
-        if tally.tracks and tally.is_tracked(item):
-            tally.tracked_written += 1
+        self._tally.count_written([item])
         self._waiter.set(item)
 
     def set_all(self, items: Sequence[S]) -> None:
@@ -156,7 +129,7 @@ class Ring(Generic[S]):
         """Count what is still inside as left there; nobody reads any more."""
         self._tally.open.discard(self)
         while (item := self._diode.try_next()) is not None:
-            self._tally.tracked_left += self._tally.is_tracked(item)
+            self._tally.tracked_left += self._tally.tracked([item])
 
 
 class Inlet(Generic[T]):
@@ -194,17 +167,17 @@ class Inlet(Generic[T]):
         return items
 
 
-class Outlet:
+class Outlet(Generic[S]):
     """A bounded queue that drops the newest when full; read as a `Ring` is."""
 
     def __init__(self, tally: Tally, alerter: Callable[[int], None]) -> None:
         self._tally = tally
         self._alerter = alerter
-        self._items: deque[Envelope] = deque()
+        self._items: deque[S] = deque()
         self._filled = asyncio.Event()
         tally.open.add(self)
 
-    def set_all(self, items: Sequence[Envelope]) -> None:
+    def set_all(self, items: Sequence[S]) -> None:
         """Put envelopes in as far as there is room; the others are dropped."""
         tally = self._tally
         tally.count_written(items)
@@ -215,25 +188,25 @@ class Outlet:
             tally.missed += dropped
             self._alerter(dropped)
 
-    def take(self, limit: int) -> list[Envelope]:
+    def take(self, limit: int) -> list[S]:
         """Take out the oldest `limit` envelopes, or as many as there are."""
         items = [self._items.popleft() for _ in range(min(limit, len(self._items)))]
         self._tally.count_read(items)
         return items
 
-    async def next(self) -> Envelope:
+    async def next(self) -> S:
         """Take the oldest envelope out, waiting for it if need be."""
         while not self._items:
             self._filled.clear()
             await self._filled.wait()
         return self.take(1)[0]
 
-    def unread(self) -> Sequence[Envelope]:
+    def unread(self) -> Sequence[S]:
         """Return what is inside, and would still be taken out."""
         return self._items
 
     def close(self) -> None:
         """Count what is still inside as left there; nobody reads any more."""
         self._tally.open.discard(self)
-        self._tally.tracked_left += sum(map(self._tally.is_tracked, self._items))
+        self._tally.tracked_left += self._tally.tracked(self._items)
         self._items.clear()

@@ -24,8 +24,8 @@ from typing import Any, Self, TypedDict, Unpack
 
 from prober.errors import CouldNotProbe, UsageError
 from prober.pipeline import certificates
-from prober.pipeline.buffers import Track
 from prober.pipeline.faults.scenario import Scenario
+from prober.pipeline.letters import Track
 from prober.pipeline.profile import Profile
 from prober.pipeline.stack import ReferenceStack
 from prober.pipeline.statistics import StackStatistics
@@ -250,6 +250,8 @@ def _options(plain: dict[str, Any]) -> StackOptions:
     """Return what `_plain` was given, as far as a stack can tell."""
     if isinstance(profile := plain.get("profile"), dict):
         plain["profile"] = Profile(**profile)
+    if track := plain.get("track"):
+        plain["track"] = tuple(track)
     if isinstance(faults := plain.get("faults"), dict):
         plain["faults"] = Scenario.of(faults)
     options: StackOptions = plain  # type: ignore[assignment]

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 from grpc import aio
 
 from prober.clock import Clock
-from prober.pipeline import certificates
-from prober.pipeline.buffers import Tally, Track
+from prober.pipeline import certificates, letters
+from prober.pipeline.buffers import Tally
+from prober.pipeline.letters import Letter, Post, Track
 from prober.pipeline.profile import Profile
 from prober.pipeline.wire import Server, Services, open_channel
+from prober.rpc.loggregator_v2.envelope_pb2 import Envelope
 
 if TYPE_CHECKING:  # what is there only in a stack that is started with faults
     from prober.pipeline.faults import Laboratory
@@ -30,6 +32,7 @@ class Setting:
     directory: Path
     """Where the certificates lie."""
     track: Track | None
+    post: Post
     tasks: asyncio.TaskGroup
     """The owner of every task; one that fails ends the stack."""
     fail: Callable[[Exception], None]
@@ -42,7 +45,7 @@ class Setting:
 
     def tally(self, name: str, ring: int) -> Tally:
         """Return an empty line for the table of buffers."""
-        return Tally(name, ring, self.track)
+        return Tally(name, ring, letters.tracked if self.track else None)
 
     def server(self, name: str, leaf: str, port: int, services: Services) -> Server:
         """Return a server that shows the certificate of `leaf`; port 0 is any."""
@@ -52,12 +55,19 @@ class Setting:
         return Server(name, (self.host, port), files, services, self.fail)
 
     def tapped(
-        self, place: str, take: Callable[[Sequence[Any]], None], stream: str = ""
-    ) -> Callable[[Sequence[Any]], None]:
-        """Return what takes items in at a place, past the faults that are there."""
+        self, place: str, take: Callable[[Sequence[Letter]], None], stream: str = ""
+    ) -> Callable[[Sequence[Letter]], None]:
+        """Return what takes letters in at a place, past the faults that are there."""
         if self.laboratory is None:
             return take
-        return self.laboratory.tapped(place, take, stream)
+
+        def take_envelopes(envelopes: Sequence[Envelope]) -> None:
+            take([self.post.letter_of(each) for each in envelopes])
+
+        tap = self.laboratory.tapped(place, take_envelopes, stream)
+        if tap is take_envelopes:
+            return take
+        return lambda items: tap([letters.opened(each) for each in items])
 
     def through(
         self, place: str, stream: str

@@ -1,23 +1,24 @@
 """The last step of a router and of the RLP: from a buffer, in batches, to a stream."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from prober.clock import NS, Clock
 from prober.pipeline.batching import Batcher
-from prober.rpc.loggregator_v2.envelope_pb2 import Envelope
+
+T = TypeVar("T")
 
 
-class Source(Protocol):
+class Source(Protocol[T]):
     """What is read from: a `Ring` or an `Outlet`."""
 
-    def take(self, limit: int) -> list[Envelope]:
+    def take(self, limit: int) -> list[T]:
         """Take out the next `limit` envelopes, or as many as there are."""
         ...
 
-    async def next(self) -> Envelope:
+    async def next(self) -> T:
         """Take the next envelope out, waiting for it."""
         ...
 
@@ -34,13 +35,13 @@ class Rhythm:
     """What waits then leaves at any rate, not only if the interval is over."""
 
 
-class BatchPump:
+class BatchPump(Generic[T]):
     """Carries envelopes from `source` to `write`, batch by batch, until cancelled."""
 
     def __init__(
         self,
-        source: Source,
-        write: Callable[[Sequence[Envelope]], Awaitable[None]],
+        source: Source[T],
+        write: Callable[[list[T]], Awaitable[None]],
         rhythm: Rhythm,
         clock: Clock,
     ) -> None:
@@ -48,7 +49,7 @@ class BatchPump:
         self._write = write
         self._rhythm = rhythm
         self._clock = clock
-        self._batcher = Batcher[Envelope](rhythm.size, rhythm.interval, clock)
+        self._batcher = Batcher[T](rhythm.size, rhythm.interval, clock)
         self._last_ns = clock.now_ns()
         self._writing = asyncio.Lock()
 
@@ -80,12 +81,12 @@ class BatchPump:
                 await self._send(self._late())
                 wait_ns = quiet_ns
 
-    def _late(self) -> list[Envelope] | None:
+    def _late(self) -> list[T] | None:
         if self._rhythm.forced:
             return self._batcher.forced_flush()
         return self._batcher.flush()
 
-    async def _send(self, batch: list[Envelope] | None) -> None:
+    async def _send(self, batch: list[T] | None) -> None:
         if batch is not None:
             async with self._writing:
                 await self._write(batch)

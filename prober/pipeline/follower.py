@@ -10,9 +10,9 @@ from grpc import aio
 
 from prober.clock import Clock
 from prober.pipeline.buffers import Inlet
+from prober.pipeline.letters import Letter, Post
 from prober.pipeline.wire import EGRESS, PeerGone, connect, peer_may_go
 from prober.rpc.loggregator_v2.egress_pb2 import EgressBatchRequest
-from prober.rpc.loggregator_v2.envelope_pb2 import Envelope, EnvelopeBatch
 
 T = TypeVar("T")
 
@@ -31,12 +31,12 @@ class Subscription(Generic[T]):
     read: Callable[[bytes], Sequence[T]]
 
 
-def envelopes(request: EgressBatchRequest) -> Subscription[Envelope]:
+def envelopes(request: EgressBatchRequest, post: Post) -> Subscription[Letter]:
     """Return a subscription to envelopes of version 2."""
     return Subscription(
         method=f"/{EGRESS}/BatchedReceiver",
         request=request.SerializeToString(),
-        read=lambda raw: EnvelopeBatch.FromString(raw).batch,
+        read=post.open,
     )
 
 

@@ -40,6 +40,8 @@ class Profile:
     """Per consumer, what the routers' streams share; it blocks when full."""
     rlp_buffer: int = 10_000
     """Per consumer, what waits to be sent; the newest is dropped when full."""
+    rlp_shuffles: bool = True
+    """Tags leave the RLP in an order of chance, as Go writes maps."""
     rlp_flush: float = 0.1
     """A batch whose interval is over is sent when no envelope came for that long."""
     max_egress_streams: int = 500
@@ -85,6 +87,7 @@ PROFILES: Mapping[str, Profile] = {
         router_flush=0,
         rlp_buffer=1_000_000,
         rlp_flush=0,
+        rlp_shuffles=False,
     ),
 }
 

@@ -16,18 +16,20 @@ import random
 import zlib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import TypeAlias
 
+from prober.pipeline.letters import Label, Letter
 from prober.rpc.loggregator_v2.egress_pb2 import EgressBatchRequest, Selector
-from prober.rpc.loggregator_v2.envelope_pb2 import Envelope
 
 _NAMED = ("counter", "gauge")
 """The kinds that can be selected by name."""
 
-Setter: TypeAlias = Callable[[Envelope], None]
-"""Takes an envelope in without waiting: a diode's `set`."""
-SetAll: TypeAlias = Callable[[Sequence[Envelope]], None]
-"""Takes envelopes in without waiting, in their order: a ring's `set_all`."""
+Setter: TypeAlias = Callable[[Letter], None]
+"""Takes a letter in without waiting: a diode's `set`."""
+SetAll: TypeAlias = Callable[[Sequence[Letter]], None]
+"""Takes letters in without waiting, in their order: a ring's `set_all`."""
 
 _Path: TypeAlias = tuple[str, str, tuple[str, ...]]
 """Source (empty: any), kind, and sorted names (none: any)."""
@@ -104,36 +106,41 @@ class PubSub:
         elif not shards:
             self._nodes.pop(path, None)
 
-    def publish(self, envelope: Envelope) -> None:
+    def publish(self, letter: Letter) -> None:
         """Hand the envelope to every subscriber whose turn it is.
 
         Without a message it goes to nobody.
         """
         nodes = self._nodes
-        for path in _paths(envelope):
+        for path in _paths(letter[1]):
             if path in nodes:
                 # A copy, since a setter may change who is subscribed.
                 for members in tuple(nodes[path].values()):
-                    self._choose(members, envelope).setter(envelope)
+                    self._choose(members, letter[1]).setter(letter)
 
-    def publish_all(self, envelopes: Iterable[Envelope]) -> None:
+    def publish_all(self, letters: Iterable[Letter]) -> None:
         """Hand each envelope to every subscriber whose turn it is.
 
         To each subscriber in the order of the envelopes, but to one after the other.
         """
-        chosen: dict[_Member, list[Envelope]] = {}
-        sole: dict[tuple[str, str | None], list[list[Envelope]] | None] = {}
-        for envelope in envelopes:
-            like = envelope.source_id, envelope.WhichOneof("message")
-            lists = sole[like] if like in sole else self._sole(like, chosen, sole)
-            if lists is not None:
-                for each in lists:
-                    each.append(envelope)
+        chosen: dict[_Member, list[Letter]] = {}
+        for label, alike in groupby(letters, itemgetter(1)):
+            shards = [
+                members
+                for path in _paths(label)
+                for members in self._nodes.get(path, {}).values()
+            ]
+            everybody = [member for members in shards for member in members]
+            if len(set(everybody)) == len(everybody) == len(shards):
+                # Nothing is drawn, and nobody gets anything twice.
+                group = list(alike)
+                for member in everybody:
+                    chosen.setdefault(member, []).extend(group)
                 continue
-            for path in _paths(envelope):
-                for members in self._nodes.get(path, {}).values():
-                    member = self._choose(members, envelope)
-                    chosen.setdefault(member, []).append(envelope)
+            for letter in alike:
+                for members in shards:
+                    member = self._choose(members, label)
+                    chosen.setdefault(member, []).append(letter)
         for member, items in chosen.items():
             if member.set_all is not None:
                 member.set_all(items)
@@ -141,36 +148,12 @@ class PubSub:
                 for item in items:
                     member.setter(item)
 
-    def _sole(
-        self,
-        like: tuple[str, str | None],
-        chosen: dict[_Member, list[Envelope]],
-        sole: dict[tuple[str, str | None], list[list[Envelope]] | None],
-    ) -> list[list[Envelope]] | None:
-        """Return where all envelopes of a source and kind go; None if that is drawn.
-
-        Nothing is drawn where each shard has one member, and nothing asks for names.
-        """
-        source_id, kind = like
-        sole[like] = None
-        if kind not in _NAMED:
-            paths = [(each, kind or "", ()) for each in dict.fromkeys(("", source_id))]
-            shards = [
-                members
-                for path in paths
-                if kind
-                for members in self._nodes.get(path, {}).values()
-            ]
-            if all(len(members) == 1 for members in shards):
-                sole[like] = [chosen.setdefault(each, []) for (each,) in shards]
-        return sole[like]
-
-    def _choose(self, members: tuple[_Member, ...], envelope: Envelope) -> _Member:
+    def _choose(self, members: tuple[_Member, ...], label: Label) -> _Member:
         if len(members) == 1:
             return members[0]
         # Members are sorted by name: if any has one, the last has.
-        if members[-1].name and envelope.WhichOneof("message") in _NAMED:
-            return members[_hash(_names(envelope)) % len(members)]
+        if members[-1].name and label.kind in _NAMED:
+            return members[_hash(label.names) % len(members)]
         return self._rng.choice(members)
 
 
@@ -185,23 +168,14 @@ def _path(selector: Selector) -> _Path:
     return selector.source_id, kind, names
 
 
-def _paths(envelope: Envelope) -> Iterator[_Path]:
+def _paths(label: Label) -> Iterator[_Path]:
     """Yield each node that an envelope belongs to: its own, and the wider ones."""
-    kind = envelope.WhichOneof("message")
-    if kind is None:
+    if not label.kind:
         return
-    names = _names(envelope) if kind in _NAMED else ()
-    for source_id in ("", envelope.source_id) if envelope.source_id else ("",):
-        yield source_id, kind, ()
-        if names:
-            yield source_id, kind, names
-
-
-def _names(envelope: Envelope) -> tuple[str, ...]:
-    """Return the sorted names by which an envelope can be selected."""
-    if envelope.HasField("counter"):
-        return (envelope.counter.name,)
-    return tuple(sorted(envelope.gauge.metrics))
+    for source_id in ("", label.source_id) if label.source_id else ("",):
+        yield source_id, label.kind, ()
+        if label.names:
+            yield source_id, label.kind, label.names
 
 
 def _hash(names: tuple[str, ...]) -> int:

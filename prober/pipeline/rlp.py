@@ -12,9 +12,10 @@ from prober.pipeline.buffers import Inlet, Outlet
 from prober.pipeline.component import Setting, Tasks
 from prober.pipeline.egress import BatchPump, Rhythm
 from prober.pipeline.follower import RouterPool, envelopes, follow
+from prober.pipeline.letters import Letter, sealed
 from prober.pipeline.metrics import V2, Counter, Emitter, Gauge, Identity
 from prober.pipeline.statistics import BufferStatistics, ComponentStatistics
-from prober.pipeline.transforms import converge_tags
+from prober.pipeline.transforms import converge_tags, serialized
 from prober.rpc.loggregator_v2.egress_pb2 import EgressBatchRequest, EgressRequest
 from prober.rpc.loggregator_v2.envelope_pb2 import Envelope
 
@@ -25,7 +26,7 @@ _IDENTITY = Identity(
 _STOP_GRACE = 5.0
 """Seconds that consumers have to take what is on its way when the RLP stops."""
 
-Write = Callable[[Sequence[Envelope]], Awaitable[None]]
+Write = Callable[[Sequence[bytes]], Awaitable[None]]
 
 
 class _Stopping(Exception):  # noqa: N818 - not an error: it ends a stream well
@@ -53,6 +54,7 @@ class Rlp:
         self._connects = Counter(name="log_router_connects")
         self._disconnects = Counter(name="log_router_disconnects")
         self._streams = 0
+        self._lots = setting.lots("rlp tags")
         self._server = setting.server(
             "the RLP", certificates.RLP, port, {wire.EGRESS: self._methods()}
         )
@@ -113,19 +115,19 @@ class Rlp:
 
     def _methods(self) -> Mapping[str, wire.Method]:
         async def batched_receiver(raw: bytes, context: wire.Context) -> None:
-            request = await wire.decode(EgressBatchRequest, raw, context)
+            request = await wire.decode(EgressBatchRequest.FromString, raw, context)
 
-            async def write(batch: Sequence[Envelope]) -> None:
-                await context.write(wire.encode(batch))
+            async def write(batch: Sequence[bytes]) -> None:
+                await context.write(sealed(batch))
 
             await self._serve(request, write, context)
 
         async def receiver(raw: bytes, context: wire.Context) -> None:
-            request = await wire.decode(EgressRequest, raw, context)
+            request = await wire.decode(EgressRequest.FromString, raw, context)
 
-            async def write(batch: Sequence[Envelope]) -> None:
+            async def write(batch: Sequence[bytes]) -> None:
                 for envelope in batch:
-                    await context.write(envelope.SerializeToString())
+                    await context.write(envelope)
 
             await self._serve(_batched(request), write, context)
 
@@ -165,15 +167,13 @@ class Rlp:
     async def _carry(self, request: EgressBatchRequest, write: Write) -> None:
         """Join the routers' streams, buffer what comes, and write it in batches."""
         profile, clock = self._setting.profile, self._setting.clock
-        inlet = Inlet[Envelope](profile.rlp_inlet)
-        outlet = Outlet(self._tally, self._dropped.add)
+        inlet = Inlet[Letter](profile.rlp_inlet)
+        outlet = Outlet[Letter](self._tally, self._dropped.add)
         put = self._setting.tapped("rlp", outlet.set_all, request.shard_id)
         preferred = request.use_preferred_tags
 
-        async def write_counted(batch: Sequence[Envelope]) -> None:
-            for envelope in batch:
-                converge_tags(envelope, use_preferred_tags=preferred)
-            await write(batch)
+        async def write_counted(batch: Sequence[Letter]) -> None:
+            await write(self._converged(batch, preferred=preferred))
             self._egress.add(len(batch))
 
         rhythm = Rhythm(
@@ -186,7 +186,7 @@ class Rlp:
         try:
             async with asyncio.TaskGroup() as tasks:
                 for pool in self._pools:
-                    wanted = envelopes(request)
+                    wanted = envelopes(request, self._setting.post)
                     tasks.create_task(follow(pool, wanted, inlet, clock))
                 tasks.create_task(self._forward(inlet, put))
                 tasks.create_task(BatchPump(outlet, write_counted, rhythm, clock).run())
@@ -196,12 +196,25 @@ class Rlp:
             outlet.close()
 
     async def _forward(
-        self, inlet: Inlet[Envelope], put: Callable[[Sequence[Envelope]], None]
+        self, inlet: Inlet[Letter], put: Callable[[Sequence[Letter]], None]
     ) -> None:
         while True:
-            envelopes = await inlet.take()
-            self._ingress.add(len(envelopes))
-            put(envelopes)
+            letters = await inlet.take()
+            self._ingress.add(len(letters))
+            put(letters)
+
+    def _converged(self, batch: Sequence[Letter], *, preferred: bool) -> list[bytes]:
+        """Return envelopes whose tags are where the consumer wants them."""
+        shuffles, pieces = self._setting.profile.rlp_shuffles, []
+        for raw, label in batch:
+            if shuffles or (label.deprecated if preferred else label.tags):
+                envelope = Envelope.FromString(raw)
+                converge_tags(envelope, use_preferred_tags=preferred)
+                lots = self._lots if shuffles else None
+                pieces.append(serialized(envelope, lots))
+            else:
+                pieces.append(raw)
+        return pieces
 
     async def _until_stopped(self) -> None:
         await self._stopping.wait()

@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 import grpc
 from grpc import aio
 
-from prober.pipeline import certificates, dropsonde, wire
+from prober.pipeline import certificates, wire
 from prober.pipeline.buffers import Ring
 from prober.pipeline.component import Setting, Tasks
 from prober.pipeline.diode import ManyToOne, OneToOne
 from prober.pipeline.egress import BatchPump, Rhythm
+from prober.pipeline.letters import Letter
 from prober.pipeline.metrics import V2, Counter, Emitter, Gauge, Identity
 from prober.pipeline.pubsub import PubSub
 from prober.pipeline.statistics import BufferStatistics, ComponentStatistics
 from prober.pipeline.v1 import DOPPLER, V1Egress
 from prober.rpc.loggregator_v2.egress_pb2 import EgressBatchRequest
-from prober.rpc.loggregator_v2.envelope_pb2 import Envelope
 
 _TURN = 10_000
 """Envelopes that are published before others get a turn on the event loop.
@@ -66,7 +66,7 @@ class Router:
         services = {
             # `Send` is not served here: gRPC answers UNIMPLEMENTED by itself.
             wire.INGRESS: wire.ingress_methods(
-                setting.tapped(f"router-{number}", self._take)
+                setting.post, setting.tapped(f"router-{number}", self._take)
             ),
             wire.EGRESS: self._egress_methods(),
         }
@@ -84,7 +84,7 @@ class Router:
 
     async def start(self) -> None:
         """Listen, with empty buffers and no subscriptions."""
-        self._ring = Ring(ManyToOne, self._ingress_tally, self._dropped_in.add)
+        self._ring = Ring(ManyToOne[Letter], self._ingress_tally, self._dropped_in.add)
         self._pubsub = PubSub(self._setting.lots(self.name))
         if self._v1 is not None:
             self._v1.start(self._tasks)
@@ -131,9 +131,9 @@ class Router:
             "Receiver": wire.stream_out(receiver),
         }
 
-    def _take(self, batch: Sequence[Envelope]) -> None:
+    def _take(self, batch: Sequence[Letter]) -> None:
         # As the real one, which counts what version 1 makes of it.
-        self._ingress.add(sum(map(dropsonde.count, batch)))
+        self._ingress.add(sum([label.results for _, label in batch]))
         if self._v1 is not None:
             self._v1.take(batch)
         self._ring.set_all(batch)
@@ -141,24 +141,24 @@ class Router:
     async def _pump(self) -> None:
         idle, publish = self._setting.profile.router_idle, self._pubsub.publish_all
         while True:
-            envelopes = self._ring.take(_TURN)
-            if not envelopes and idle:
+            letters = self._ring.take(_TURN)
+            if not letters and idle:
                 await self._setting.clock.sleep(idle)
-            elif not envelopes:
-                envelopes = [await self._ring.next()]
-            publish(envelopes)
+            elif not letters:
+                letters = [await self._ring.next()]
+            publish(letters)
             await asyncio.sleep(0)
 
     async def _serve(self, raw: bytes, context: wire.Context) -> None:
         """Send a subscription what it asked for until its reader is gone."""
-        request = await wire.decode(EgressBatchRequest, raw, context)
-        ring = Ring(OneToOne, self._egress_tally, self._dropped_out.add)
+        request = await wire.decode(EgressBatchRequest.FromString, raw, context)
+        ring = Ring(OneToOne[Letter], self._egress_tally, self._dropped_out.add)
 
-        async def write(batch: Sequence[Envelope]) -> None:
-            await context.write(wire.encode(batch))
+        async def write(batch: list[Letter]) -> None:
+            await context.write(post.seal(batch))
             self._egress.add(len(batch))
 
-        profile = self._setting.profile
+        profile, post = self._setting.profile, self._setting.post
         rhythm = Rhythm(
             size=profile.batch_size,
             interval=profile.batch_interval,

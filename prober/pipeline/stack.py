@@ -18,8 +18,8 @@ from prober.clock import Clock, SystemClock
 from prober.errors import UsageError
 from prober.pipeline import certificates
 from prober.pipeline.agent import Agent, MetricsDoor
-from prober.pipeline.buffers import Track
 from prober.pipeline.component import Setting, Tasks
+from prober.pipeline.letters import Post, Track
 from prober.pipeline.profile import Profile, named
 from prober.pipeline.rlp import Rlp
 from prober.pipeline.router import Router
@@ -281,6 +281,7 @@ class ReferenceStack:
             host=self._host,
             directory=self._directory,
             track=self._track,
+            post=Post(self._track),
             tasks=group,
             fail=fail,
             laboratory=self.laboratory,

@@ -2,10 +2,12 @@
 
 Everything changes the envelope in place. In an agent: `map_origin` on receipt, then
 `add_tags`, then `CounterAggregator`, whose counters are told apart by those tags too.
-In the reverse log proxy: `converge_tags`.
+In the reverse log proxy: `converge_tags`, then `serialized`.
 """
 
+import functools
 import math
+import random
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import TypeAlias
@@ -94,6 +96,28 @@ def converge_tags(envelope: Envelope, *, use_preferred_tags: bool) -> None:
         for name, text in envelope.tags.items():
             envelope.deprecated_tags[name].text = text
         envelope.ClearField("tags")
+
+
+def serialized(envelope: Envelope, lots: random.Random | None) -> bytes:
+    """Return an envelope as bytes, its tags in an order drawn if there are lots.
+
+    So Go writes maps; Python always writes the same map in the same order.
+    """
+    if lots is None:
+        return envelope.SerializeToString()
+    entries = [_entry(name, text) for name, text in envelope.tags.items()]
+    for name, value in envelope.deprecated_tags.items():
+        entries.append(Envelope(deprecated_tags={name: value}).SerializeToString())
+    lots.shuffle(entries)
+    envelope.ClearField("tags")
+    envelope.ClearField("deprecated_tags")
+    # A message that is cut in two and put together is the same message.
+    return envelope.SerializeToString() + b"".join(entries)
+
+
+@functools.lru_cache(maxsize=1024)
+def _entry(name: str, text: str) -> bytes:
+    return Envelope(tags={name: text}).SerializeToString()
 
 
 def _agent_text(value: Value) -> str:

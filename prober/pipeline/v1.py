@@ -9,14 +9,14 @@ from grpc import aio
 
 from prober.pipeline import dropsonde, wire
 from prober.pipeline.batching import Batcher
-from prober.pipeline.buffers import Ring
+from prober.pipeline.buffers import Ring, Tally
 from prober.pipeline.component import Setting, Tasks
 from prober.pipeline.diode import ManyToOne, OneToOne
 from prober.pipeline.dropsonde import Item
 from prober.pipeline.follower import Subscription
+from prober.pipeline.letters import Letter, opened
 from prober.pipeline.metrics import V2, Counter
 from prober.pipeline.statistics import BufferStatistics
-from prober.rpc.loggregator_v2.envelope_pb2 import Envelope
 from prober.rpc.plumbing.doppler_pb2 import BatchResponse, Filter, SubscriptionRequest
 
 DOPPLER = "plumbing.Doppler"
@@ -97,10 +97,11 @@ class V1Egress:
         profile = setting.profile
         self._setting = setting
         self._router = router
-        self._ingress_tally = setting.tally(
-            f"{router} v1 ingress", profile.router_buffer
+        tracked = self._tracked if setting.track else None
+        self._ingress_tally = Tally(
+            f"{router} v1 ingress", profile.router_buffer, tracked
         )
-        self._egress_tally = setting.tally(f"{router} v1 egress", profile.v1_buffer)
+        self._egress_tally = Tally(f"{router} v1 egress", profile.v1_buffer, tracked)
         self._dropped_in, self._dropped_out = dropped_in, dropped_out
         self.egress = Counter(name="egress", tags=V2)
 
@@ -127,11 +128,15 @@ class V1Egress:
         """Return what is served to the traffic controller."""
         return {"BatchSubscribe": wire.stream_out(self._serve)}
 
-    def take(self, batch: Sequence[Envelope]) -> None:
+    def take(self, batch: Sequence[Letter]) -> None:
         """Take in what the router took in."""
         if self._pubsub.subscriptions:
-            converted = map(dropsonde.convert, batch)
+            converted = (dropsonde.convert(opened(each)) for each in batch)
             self._ring.set_all([item for items in converted for item in items])
+
+    def _tracked(self, items: Sequence[Item]) -> int:
+        track = self._setting.track
+        return sum((each.source_id, each.instance_id) == track for each in items)
 
     async def _pump(self) -> None:
         idle, clock = self._setting.profile.router_idle, self._setting.clock
@@ -147,7 +152,7 @@ class V1Egress:
 
     async def _serve(self, raw: bytes, context: wire.Context) -> None:
         """Send a subscription what it asked for until its reader is gone."""
-        request = await wire.decode(SubscriptionRequest, raw, context)
+        request = await wire.decode(SubscriptionRequest.FromString, raw, context)
         ring = Ring(OneToOne[Item], self._egress_tally, self._dropped_out.add)
         unsubscribe = self._pubsub.subscribe(request, ring.set)
         try:

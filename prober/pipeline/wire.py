@@ -18,18 +18,18 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 import grpc
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError
 from grpc import aio
 
 from prober.errors import UsageError
 from prober.pipeline.certificates import read
+from prober.pipeline.letters import Letter, Post
 from prober.records import Tls
-from prober.rpc.loggregator_v2.envelope_pb2 import Envelope, EnvelopeBatch
 
 MAX_MESSAGE_BYTES = 10 << 20
 INGRESS, EGRESS = "loggregator.v2.Ingress", "loggregator.v2.Egress"
 
-M = TypeVar("M", bound=Message)
+T = TypeVar("T")
 
 Context: TypeAlias = "aio.ServicerContext[Any, bytes]"
 Handler: TypeAlias = Callable[[Any, Context], Awaitable[bytes | None]]
@@ -217,10 +217,10 @@ class Server:
         return handle
 
 
-async def decode(kind: type[M], raw: bytes, context: Context) -> M:
-    """Return the message, or end the stream as a real component does."""
+async def decode(read: Callable[[bytes], T], raw: bytes, context: Context) -> T:
+    """Return what `read` makes of a message, or end the stream as real ones do."""
     try:
-        return kind.FromString(raw)
+        return read(raw)
     except DecodeError as error:
         flaw = "string field contains invalid UTF-8"
         if "UTF-8" not in str(error):
@@ -230,17 +230,19 @@ async def decode(kind: type[M], raw: bytes, context: Context) -> M:
         )
 
 
-def ingress_methods(take: Callable[[Sequence[Envelope]], None]) -> dict[str, Method]:
+def ingress_methods(
+    post: Post, take: Callable[[Sequence[Letter]], None]
+) -> dict[str, Method]:
     """Return the streams of `Ingress`, which hand what they read to `take`."""
 
     async def batch_sender(requests: AsyncIterable[bytes], context: Context) -> None:
         async for raw in requests:
-            take((await decode(EnvelopeBatch, raw, context)).batch)
+            take(await decode(post.open, raw, context))
         await _end_of_file(context)
 
     async def sender(requests: AsyncIterable[bytes], context: Context) -> None:
         async for raw in requests:
-            take((await decode(Envelope, raw, context),))
+            take([await decode(post.letter, raw, context)])
         await _end_of_file(context)
 
     return {"BatchSender": stream_in(batch_sender), "Sender": stream_in(sender)}
@@ -252,8 +254,3 @@ async def _end_of_file(context: Context) -> None:
     It is the proof that all that was written has been taken in.
     """
     await context.abort(grpc.StatusCode.UNKNOWN, "EOF")
-
-
-def encode(batch: Sequence[Envelope]) -> bytes:
-    """Return a batch as bytes."""
-    return EnvelopeBatch(batch=batch).SerializeToString()

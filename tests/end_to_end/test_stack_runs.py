@@ -5,6 +5,7 @@ import dataclasses
 import itertools
 from collections.abc import Awaitable, Callable
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -124,7 +125,8 @@ async def test_every_kind_arrives_beside_other_traffic(stack: ReferenceStack) ->
 )
 async def test_what_the_diodes_dropped_is_what_is_lost(buffer: str, size: int) -> None:
     """Loss is told to the message: as much as the stack's own buffers dropped of it."""
-    profile = dataclasses.replace(PROFILES["loggregator"], **{buffer: size})
+    change: dict[str, Any] = {buffer: size}
+    profile = dataclasses.replace(PROFILES["loggregator"], **change)
     plan = dataclasses.replace(PLAN, messages=4000, rate=Fraction(8000))
     async with ReferenceStack(profile=profile, track=("prober", "0")) as stack:
         result = await run(stack, plan)

@@ -21,9 +21,9 @@ RLP = Rhythm(size=100, interval=0.1, quiet=0.1, forced=False)
 @asynccontextmanager
 async def pumping(
     clock: ManualClock, rhythm: Rhythm
-) -> AsyncIterator[tuple[Outlet, list[int]]]:
+) -> AsyncIterator[tuple[Outlet[Envelope], list[int]]]:
     """A pump behind a buffer, and the sizes of what it wrote."""
-    source = Outlet(Tally("buffer", 1000, None), lambda _: None)
+    source = Outlet[Envelope](Tally("buffer", 1000, None), lambda _: None)
     sizes: list[int] = []
 
     async def write(batch: Sequence[Envelope]) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prober.pipeline.letters import Letter, Post, opened
 from prober.pipeline.pubsub import PubSub
 from prober.rpc.loggregator_v2.egress_pb2 import (
     CounterSelector,
@@ -32,6 +33,7 @@ COUNTERS = Selector(counter=CounterSelector())
 GAUGES = Selector(gauge=GaugeSelector())
 TIMERS = Selector(timer=TimerSelector())
 EVENTS = Selector(event=EventSelector())
+POST = Post(None)
 WHOLE_FIREHOSE = [LOGS, COUNTERS, GAUGES, TIMERS, EVENTS]
 KINDS = ["log", "counter", "gauge", "timer", "event"]
 
@@ -72,13 +74,16 @@ class Subscribers:
         request = EgressBatchRequest(
             shard_id=shard_id, deterministic_name=name, selectors=selectors
         )
-        return self.pubsub.subscribe(request, self.received[-1].append)
+        received = self.received[-1]
+        return self.pubsub.subscribe(
+            request, lambda each: received.append(opened(each))
+        )
 
     def counts(self, envelopes: Iterable[Envelope]) -> list[int]:
         """Publish, and tell how many of these each subscriber got."""
         before = [len(each) for each in self.received]
         for envelope in envelopes:
-            self.pubsub.publish(envelope)
+            self.pubsub.publish(POST.letter_of(envelope))
         return [
             len(each) - start for each, start in zip(self.received, before, strict=True)
         ]
@@ -89,7 +94,7 @@ def test_five_selectors_are_the_whole_firehose() -> None:
     subscribers = Subscribers()
     subscribers.join(*WHOLE_FIREHOSE)
     for envelope in ONE_OF_EACH:
-        subscribers.pubsub.publish(envelope)
+        subscribers.pubsub.publish(POST.letter_of(envelope))
 
     assert [ONE_OF_EACH] == subscribers.received
 
@@ -174,9 +179,9 @@ def test_a_selector_without_message_is_skipped() -> None:
 
 def test_a_request_without_selectors_stays_silent() -> None:
     """It is accepted and never gets anything, a legacy selector notwithstanding."""
-    pubsub, received = PubSub(random.Random(1)), list[Envelope]()
+    pubsub, received = PubSub(random.Random(1)), list[Letter]()
     pubsub.subscribe(EgressBatchRequest(legacy_selector=LOGS), received.append)
-    pubsub.publish(log())
+    pubsub.publish(POST.letter_of(log()))
 
     assert 1 == pubsub.subscriptions
     assert [] == received
@@ -349,12 +354,12 @@ def test_a_setter_may_unsubscribe_and_subscribe() -> None:
     """Who is subscribed may change while an envelope is handed out."""
     subscribers = Subscribers()
 
-    def swap(_envelope: Envelope) -> None:
+    def swap(_: Letter) -> None:
         leave()
         subscribers.join(LOGS)
 
     leave = subscribers.pubsub.subscribe(EgressBatchRequest(selectors=[LOGS]), swap)
-    subscribers.pubsub.publish(log())
+    subscribers.pubsub.publish(POST.letter_of(log()))
 
     assert [1] == subscribers.counts([log()])
 
@@ -447,7 +452,7 @@ def test_together_is_as_one_after_the_other(
             subscribers.join(*map(selector_of, wanted), shard_id=f"{number}" * 2)
     envelopes = [envelope_of(thing) for thing in sent]
     single.counts(envelopes)
-    together.pubsub.publish_all(envelopes)
+    together.pubsub.publish_all(map(POST.letter_of, envelopes))
 
     assert single.received == together.received
 
@@ -458,7 +463,9 @@ def test_together_a_shard_still_shares(sent: list[Thing]) -> None:
     subscribers = Subscribers()
     for _ in range(2):
         subscribers.join(*WHOLE_FIREHOSE, shard_id="shared")
-    subscribers.pubsub.publish_all([envelope_of(thing) for thing in sent])
+    subscribers.pubsub.publish_all(
+        [POST.letter_of(envelope_of(thing)) for thing in sent]
+    )
 
     assert len(sent) == sum(map(len, subscribers.received))
 

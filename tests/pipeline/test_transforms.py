@@ -1,4 +1,5 @@
 import math
+import random
 from collections.abc import Mapping
 
 import pytest
@@ -11,6 +12,7 @@ from prober.pipeline.transforms import (
     add_tags,
     converge_tags,
     map_origin,
+    serialized,
 )
 from prober.rpc.loggregator_v2.envelope_pb2 import Counter, Envelope, Log, Value
 
@@ -214,3 +216,26 @@ def test_other_envelopes_pass_untouched() -> None:
     CounterAggregator().process(envelope)
 
     assert Envelope(log=Log(payload=b"hello")) == envelope
+
+
+def test_tags_are_written_in_any_order() -> None:
+    """As Go writes maps: the same envelope, in each of the orders that there are."""
+    envelope = Envelope(
+        source_id="app", log=Log(payload=b"x"), tags={"a": "1", "b": "2", "c": "3"}
+    )
+    envelope.deprecated_tags["old"].decimal = 1.5
+    lots = random.Random(1)  # noqa: S311 - seeded
+    before = Envelope()
+    before.CopyFrom(envelope)
+
+    found = set()
+    for _ in range(300):
+        again = Envelope()
+        again.CopyFrom(envelope)
+        found.add(serialized(again, lots))
+
+    assert len(found) == 24
+    assert {Envelope.FromString(raw).SerializeToString() for raw in found} == {
+        before.SerializeToString()
+    }
+    assert serialized(envelope, None) == before.SerializeToString()

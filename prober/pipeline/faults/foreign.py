@@ -8,10 +8,11 @@ from typing import TypeAlias
 from grpc import aio
 
 from prober.clock import NS, Clock
-from prober.pipeline.wire import INGRESS, PeerGone, connect, encode, peer_may_go
+from prober.pipeline.wire import INGRESS, PeerGone, connect, peer_may_go
 from prober.rpc.loggregator_v2.envelope_pb2 import (
     Counter,
     Envelope,
+    EnvelopeBatch,
     Gauge,
     GaugeValue,
     Log,
@@ -38,7 +39,7 @@ class Foreign:
         self, dial: Callable[[], aio.Channel], clock: Clock, lots: random.Random
     ) -> None:
         self._dial, self._clock = dial, clock
-        self._batches = [encode(_batch(lots, clock)) for _ in range(_VARIANTS)]
+        self._batches = [_batch(lots, clock) for _ in range(_VARIANTS)]
         self.sent = 0
         """Envelopes so far."""
 
@@ -64,10 +65,11 @@ class Foreign:
                 await channel.close()
 
 
-def _batch(lots: random.Random, clock: Clock) -> list[Envelope]:
+def _batch(lots: random.Random, clock: Clock) -> bytes:
     kinds: Sequence[Callable[[random.Random, int], Envelope]]
     kinds = (_log, _log, _log, _counter, _gauge, _stamped, _tagged, _quoting)
-    return [lots.choice(kinds)(lots, clock.now_ns()) for _ in range(_BATCH)]
+    batch = [lots.choice(kinds)(lots, clock.now_ns()) for _ in range(_BATCH)]
+    return EnvelopeBatch(batch=batch).SerializeToString()
 
 
 def _envelope(lots: random.Random, now_ns: int) -> Envelope:
