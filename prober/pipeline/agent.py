@@ -12,7 +12,6 @@ from prober.pipeline import certificates, wire
 from prober.pipeline.batching import Batcher
 from prober.pipeline.buffers import Ring
 from prober.pipeline.component import Setting, Tasks
-from prober.pipeline.diode import ManyToOne
 from prober.pipeline.letters import Label, Letter, opened
 from prober.pipeline.listener import Listener
 from prober.pipeline.metrics import V2, Counter, Emitter, Gauge, Identity
@@ -92,7 +91,7 @@ class Agent:
             lots,
             setting.clock,
         )
-        self._ring = Ring(ManyToOne[Letter], self._ingress_tally, self._dropped_in.add)
+        self._ring = Ring[Letter](self._ingress_tally, self._dropped_in.add)
         self._batcher = Batcher[Letter](
             profile.batch_size, profile.batch_interval, setting.clock
         )

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
-from prober.pipeline.diode import ManyToOne, OneToOne, Waiter
+from prober.pipeline.diode import OneLoop, Waiter
 from prober.pipeline.statistics import BufferStatistics
 
 T = TypeVar("T")
@@ -80,18 +80,13 @@ class Ring(Generic[S]):
 
     __slots__ = ("_diode", "_tally", "_waiter")
 
-    def __init__(
-        self,
-        kind: type[OneToOne[S]] | type[ManyToOne[S]],
-        tally: Tally,
-        alerter: Callable[[int], None],
-    ) -> None:
+    def __init__(self, tally: Tally, alerter: Callable[[int], None]) -> None:
         def missed(count: int) -> None:
             tally.missed += count
             alerter(count)
 
         self._tally = tally
-        self._diode = kind(tally.ring, missed)
+        self._diode = OneLoop[S](tally.ring, missed)
         self._waiter = Waiter(self._diode)
         tally.open.add(self)
 
@@ -104,7 +99,6 @@ class Ring(Generic[S]):
         """Put envelopes in, over unread ones if need be."""
         if not items:
             return
-        items = list(items)
         self._tally.count_written(items)
         self._diode.set_all(items)
         self._waiter.wake()
@@ -128,8 +122,9 @@ class Ring(Generic[S]):
     def close(self) -> None:
         """Count what is still inside as left there; nobody reads any more."""
         self._tally.open.discard(self)
-        while (item := self._diode.try_next()) is not None:
-            self._tally.tracked_left += self._tally.tracked([item])
+        self._tally.tracked_left += self._tally.tracked(
+            self._diode.take(self._tally.ring)
+        )
 
 
 class Inlet(Generic[T]):

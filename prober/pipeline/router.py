@@ -9,7 +9,6 @@ from grpc import aio
 from prober.pipeline import certificates, wire
 from prober.pipeline.buffers import Ring
 from prober.pipeline.component import Setting, Tasks
-from prober.pipeline.diode import ManyToOne, OneToOne
 from prober.pipeline.egress import BatchPump, Rhythm
 from prober.pipeline.letters import Letter
 from prober.pipeline.metrics import V2, Counter, Emitter, Gauge, Identity
@@ -84,7 +83,7 @@ class Router:
 
     async def start(self) -> None:
         """Listen, with empty buffers and no subscriptions."""
-        self._ring = Ring(ManyToOne[Letter], self._ingress_tally, self._dropped_in.add)
+        self._ring = Ring[Letter](self._ingress_tally, self._dropped_in.add)
         self._pubsub = PubSub(self._setting.lots(self.name))
         if self._v1 is not None:
             self._v1.start(self._tasks)
@@ -152,7 +151,7 @@ class Router:
     async def _serve(self, raw: bytes, context: wire.Context) -> None:
         """Send a subscription what it asked for until its reader is gone."""
         request = await wire.decode(EgressBatchRequest.FromString, raw, context)
-        ring = Ring(OneToOne[Letter], self._egress_tally, self._dropped_out.add)
+        ring = Ring[Letter](self._egress_tally, self._dropped_out.add)
 
         async def write(batch: list[Letter]) -> None:
             await context.write(post.seal(batch))

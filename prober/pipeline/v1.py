@@ -11,7 +11,6 @@ from prober.pipeline import dropsonde, wire
 from prober.pipeline.batching import Batcher
 from prober.pipeline.buffers import Ring, Tally
 from prober.pipeline.component import Setting, Tasks
-from prober.pipeline.diode import ManyToOne, OneToOne
 from prober.pipeline.dropsonde import Item
 from prober.pipeline.follower import Subscription
 from prober.pipeline.letters import Letter, opened
@@ -107,7 +106,7 @@ class V1Egress:
 
     def start(self, tasks: Tasks) -> None:
         """Begin with empty buffers and no subscriptions."""
-        self._ring = Ring(ManyToOne[Item], self._ingress_tally, self._dropped_in.add)
+        self._ring = Ring[Item](self._ingress_tally, self._dropped_in.add)
         self._pubsub = PubSub(self._setting.lots(f"{self._router} v1"))
         tasks.start(self._pump())
 
@@ -153,7 +152,7 @@ class V1Egress:
     async def _serve(self, raw: bytes, context: wire.Context) -> None:
         """Send a subscription what it asked for until its reader is gone."""
         request = await wire.decode(SubscriptionRequest.FromString, raw, context)
-        ring = Ring(OneToOne[Item], self._egress_tally, self._dropped_out.add)
+        ring = Ring[Item](self._egress_tally, self._dropped_out.add)
         unsubscribe = self._pubsub.subscribe(request, ring.set)
         try:
             await self._carry(ring, context)

