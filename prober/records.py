@@ -114,6 +114,10 @@ class State(enum.Enum):
     EXCLUDED = "excluded"
     MISSED = "missed"
 
+    # There is one of each: tables of hours ask for millions, and the hash of an
+    # enumeration's members is worked out of their names each time.
+    __hash__ = object.__hash__
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:

@@ -16,7 +16,7 @@ ratios, percentiles and largest losses do not, so sum the counts before you divi
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from prober.clock import NS
@@ -173,6 +173,10 @@ def encodable(value: str | None) -> str | None:
     return value.encode("utf-8", "backslashreplace").decode()
 
 
+def _fates(counts: Counts) -> Row:
+    return {name: getattr(counts, name) for name in _FATES}
+
+
 def _cycle(cycle: CycleRecord) -> Row:
     return {
         "environment": cycle.environment,
@@ -187,7 +191,7 @@ def _cycle(cycle: CycleRecord) -> Row:
         "state": cycle.state.value if cycle.state else None,
         "reason": cycle.reason,
         "planned": cycle.planned,
-        **asdict(cycle.counts),
+        **_fates(cycle.counts),
         "bad": cycle.bad,
     }
 
@@ -207,7 +211,7 @@ def _run_cycle(result: RunResult, consumer: ConsumerResult, cycle: CycleResult) 
         "state": cycle.state.value,
         "reason": cycle.reason,
         "planned": cycle.span.count,
-        **asdict(cycle.counts),
+        **_fates(cycle.counts),
         "bad": cycle.counts.bad if counts else 0,
     }
 
@@ -220,7 +224,7 @@ def _window(environment: str, consumer: str, slot: Slot) -> Row:
         "start": slot.from_ns,
         "end": slot.to_ns,
         "planned": slot.planned,
-        **asdict(slot.counts),
+        **_fates(slot.counts),
         "bad": slot.counts.bad,
         "unseen": slot.unseen,
         "unsure": slot.unsure,

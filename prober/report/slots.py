@@ -77,14 +77,20 @@ class Basis:
     """Messages that the objective allows to be bad in the whole window."""
     worst_burst: int
 
+    def left(self, spent: int) -> float | None:
+        """Return the share of the budget that is left when so many were bad."""
+        return float(1 - spent / self.allowed) if self.allowed else None
+
 
 def hourly(hours: Sequence[HourRecord], basis: Basis) -> tuple[Slot, ...]:
     """Return a slot an hour, of one consumer's hours in the order of time."""
-    spent = 0
+    spent, left = 0, basis.left(0)
     found = []
     for each in hours:
-        spent += each.counts.bad
-        found.append(_slot(each, HOUR_NS, spent, basis))
+        if each.counts.bad:
+            spent += each.counts.bad
+            left = basis.left(spent)
+        found.append(_slot(each, HOUR_NS, left))
     return tuple(found)
 
 
@@ -99,13 +105,11 @@ def daily(hours: Sequence[HourRecord], basis: Basis) -> tuple[tuple[Slot, ...], 
     for _, group in groupby(hours, lambda each: each.start_ns // DAY_NS):
         day = list(group)
         bad += [each.counts.bad for each in day if each.counts.bad]
-        total += sum(each.counts.accepted for each in day)
-        bounds = slo.interval(bad, total, worst_burst=basis.worst_burst)
-        supports = 1 - bounds.upper_one_sided if total else None
         whole = _whole(day)
+        total += whole.counts.accepted
+        supports = slo.supported(bad, total, worst_burst=basis.worst_burst)
         latencies.append(whole.latency)
-        slot = _slot(whole, DAY_NS, sum(bad), basis)
-        found.append(replace(slot, supports=supports))
+        found.append(_slot(whole, DAY_NS, basis.left(sum(bad)), supports))
     return tuple(found), merged(latencies)
 
 
@@ -115,7 +119,7 @@ def _whole(hours: Sequence[HourRecord]) -> HourRecord:
     return replace(
         first,
         states={state: sum(e.states.get(state, 0) for e in hours) for state in State},
-        counts=sum((each.counts for each in hours[1:]), first.counts),
+        counts=Counts.total(each.counts for each in hours),
         unseen=sum(each.unseen for each in hours),
         unsure=sum(each.unsure for each in hours),
         planned=sum(each.planned for each in hours),
@@ -124,7 +128,12 @@ def _whole(hours: Sequence[HourRecord]) -> HourRecord:
     )
 
 
-def _slot(hour: HourRecord, length_ns: int, spent: int, basis: Basis) -> Slot:
+def _slot(
+    hour: HourRecord,
+    length_ns: int,
+    remaining: float | None,
+    supports: float | None = None,
+) -> Slot:
     start_ns = hour.start_ns - hour.start_ns % length_ns
     counts, states = hour.counts, hour.states
     return Slot(
@@ -139,8 +148,8 @@ def _slot(hour: HourRecord, length_ns: int, spent: int, basis: Basis) -> Slot:
         state=next((s for s in _WORST_FIRST if states.get(s)), State.MISSED),
         largest_loss=hour.largest_loss,
         latency=latency_of(hour.latency),
-        remaining=float(1 - spent / basis.allowed) if basis.allowed else None,
-        supports=None,
+        remaining=remaining,
+        supports=supports,
     )
 
 

@@ -127,7 +127,7 @@ def watched(
     allowed = budget.allowed if budget else None
     basis = Basis(allowed=allowed, worst_burst=frame.worst_burst)
     days, latency = daily(hours, basis)
-    counts = sum((each.counts for each in days), Counts())
+    counts = Counts.total(each.counts for each in days)
     return Watched(
         name=name,
         transport=frame.history.run.consumers.get(name, "")

@@ -40,7 +40,7 @@ from prober.slo.cycles import (
 )
 from prober.slo.diagnostics import Diagnostics, Naive, diagnose, naive
 from prober.slo.exits import exit_code
-from prober.slo.intervals import Interval, interval
+from prober.slo.intervals import Interval, interval, supported
 from prober.slo.objectives import Recommendation, recommend
 from prober.slo.planner import Plan, messages_for, plan
 from prober.slo.regressions import Regression, regression
@@ -118,6 +118,7 @@ __all__ = [
     "sequential",
     "sli",
     "stream_availability",
+    "supported",
     "time_to_exhaustion",
     "timeslices",
     "usable",

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from prober.history import HourRecord
@@ -62,11 +62,12 @@ class Evidence:
     """Unseen, of the messages of inconclusive cycles."""
     uncounted: int
     """Messages scheduled in cycles that were inconclusive, invalid or missed."""
+    counted: Tally = field(init=False)
+    """Bad and accepted of all the cycles that count: the headline."""
 
-    @property
-    def counted(self) -> Tally:
-        """Bad and accepted of all the cycles that count: the headline."""
-        return add(self.blocks)
+    def __post_init__(self) -> None:
+        """Sum up once: a window has thousands of blocks, and many who ask."""
+        object.__setattr__(self, "counted", add(self.blocks))
 
     @property
     def worst(self) -> Tally:

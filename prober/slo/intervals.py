@@ -98,8 +98,7 @@ def interval(
     bad, total = tally(sum(lost), total)
     worst_burst, _ = checked(worst_burst, confidence)
     tail = 1 - confidence
-    largest = max(lost, default=0)
-    above = [*lost, max(largest, worst_burst)]
+    above = _above(lost, worst_burst)
     upper_messages = _upper(above, confidence)
     return Interval(
         bad=bad,
@@ -107,7 +106,7 @@ def interval(
         worst_burst=worst_burst,
         confidence=confidence,
         lossy_blocks=len(lost),
-        largest=largest,
+        largest=max(lost, default=0),
         k_eff=_shape(lost),
         lower=_share(_lower(lost, tail / 2), total, nothing=0.0),
         upper=_share(_upper(above, 1 - tail / 2), total, nothing=1.0),
@@ -117,6 +116,22 @@ def interval(
     )
 
 
+def supported(
+    bad_per_block: Iterable[int],
+    total: int,
+    *,
+    worst_burst: int,
+    confidence: float = 0.95,
+) -> float | None:
+    """Return the delivery ratio that blocks support as a promise; None for no message.
+
+    One of the bounds of `interval`, for whoever draws it over time.
+    """
+    lost = [bad for bad in bad_per_block if bad]
+    messages = _upper(_above(lost, worst_burst), confidence)
+    return 1 - _share(messages, total, nothing=1.0) if total else None
+
+
 def checked(worst_burst: int, confidence: float) -> tuple[int, float]:
     """Return both, or raise ValueError when they cannot be."""
     if worst_burst < 1:
@@ -124,6 +139,11 @@ def checked(worst_burst: int, confidence: float) -> tuple[int, float]:
     if not 0.5 <= confidence < 1:  # noqa: PLR2004 - below, bounds would cross the point
         raise ValueError(f"a confidence lies in [0.5, 1), not at {confidence}")
     return worst_burst, confidence
+
+
+def _above(lost: list[int], worst_burst: int) -> list[int]:
+    """Return losses with one more that could have stayed unseen."""
+    return [*lost, max(max(lost, default=0), worst_burst)]
 
 
 def _shape(weights: list[int]) -> float:

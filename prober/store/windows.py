@@ -80,7 +80,7 @@ def _hours(
         *_final_in(connection, environment, from_ns, whole_from, made),
         *_final_in(connection, environment, whole_to, to_ns, made),
     )
-    found = [*map(hour_of, rows), *hours_of(ends)]
+    found = [*map(hour_of, rows.all()), *hours_of(ends)]
     return sorted(found, key=lambda hour: (hour.consumer, hour.start_ns))
 
 

@@ -157,3 +157,18 @@ def test_objectives_that_cannot_be(target: str) -> None:
     """Nothing can be claimed of 0 or 100 %."""
     with pytest.raises(UsageError):
         slo.interval([], 10, worst_burst=1).messages_needed(target)
+
+
+@given(LOSSES, BURSTS, CONFIDENCES)
+def test_what_is_supported_is_the_bound(
+    losses: list[int], burst: int, confidence: float
+) -> None:
+    """Over time it is drawn as a claim has it, to the last digit."""
+    found = slo.supported(losses, TOTAL, worst_burst=burst, confidence=confidence)
+
+    assert 1 - upper(losses, burst, confidence) == found
+
+
+def test_nothing_supports_nothing() -> None:
+    """Without a message there is no figure, neither 0 nor 1."""
+    assert slo.supported([], 0, worst_burst=1) is None

@@ -232,18 +232,15 @@ def _levels(data: Reliability, frame: Frame, across: Scale, up: Scale) -> Markup
 
 def _clean(slices: Sequence[Slice], across: Scale, y: float) -> str:
     """Return where nothing was lost, neighbours joined."""
-    drawn, end = "", -math.inf
+    pieces: list[Point] = []
     for each in slices:
         if not each.total or each.bad:
             continue
         begin, after = across(each.from_ns), across(each.to_ns)
-        if begin > end + 0.5:
-            drawn += f"M{number(begin)} {number(y)}"
-        elif drawn:
-            drawn = drawn[: drawn.rindex("H")]
-        drawn += f"H{number(after)}"
-        end = after
-    return drawn
+        if pieces and begin <= pieces[-1][1] + 0.5:
+            begin, _ = pieces.pop()
+        pieces.append((begin, after))
+    return "".join(f"M{number(a)} {number(y)}H{number(b)}" for a, b in pieces)
 
 
 def _so_far(slices: Sequence[Slice], across: Scale, up: Scale, none_lost: float) -> str:
