@@ -10,7 +10,17 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from prober.histogram import Frozen, Histogram
-from prober.records import Counts, PlanFacts, PlatformIncrease, Span, State
+from prober.records import (
+    BufferDrops,
+    Command,
+    Counts,
+    CutOff,
+    PlanFacts,
+    PlatformIncrease,
+    Reached,
+    Span,
+    State,
+)
 
 Mode = Literal["ad_hoc", "continuous"]
 """Windows are made of continuous cycles alone: one large run would outweigh a month."""
@@ -20,6 +30,37 @@ HOUR_NS = 3_600 * 1_000_000_000
 
 COUNTED = (State.PASS, State.LOSS)
 """The states whose messages count."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One way in, as a run's writer found it."""
+
+    written_to: str
+    attempted: int
+    accepted: int
+    rejected: int
+    ambiguous: int
+    blocked: Frozen
+    """How long each batch held the writer up: the push-back."""
+    reached: tuple[Reached, ...] = ()
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What an ad hoc run measured beside its cycles, so that it can be told again."""
+
+    rate_achieved: float | None = None
+    counts: Mapping[str, Counts] = field(default_factory=dict)
+    """Of all cycles by consumer, with what belongs to none of them."""
+    writers: tuple[Way, ...] = ()
+    warnings: tuple[str, ...] = ()
+    stack_drops: tuple[BufferDrops, ...] = ()
+    platform: tuple[PlatformIncrease, ...] | None = None
+    cut_offs: tuple[CutOff, ...] = ()
+    health: Mapping[str, float] = field(default_factory=dict)
+    command: Command | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +90,8 @@ class RunRecord:
     written_to: tuple[str, ...]
     consumers: Mapping[str, str]
     """Transport by name."""
+    beside: Beside | None = None
+    """None of a daemon's run, and of those that a prober without it wrote."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 What cannot be written is told on standard error, and changes nothing else.
 """
 
+import math
 import os
 import socket
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from prober import __version__
 from prober.errors import ProberError
-from prober.history import Annotation, CycleRecord, RunRecord
+from prober.history import Annotation, Beside, CycleRecord, RunRecord, Way
 from prober.records import ConsumerResult, RunResult
 
 if TYPE_CHECKING:  # what imports gRPC is imported by who runs
@@ -31,7 +32,8 @@ def remember(result: RunResult, options: "Options", target: "Target") -> None:
         return
     try:
         where = stored.location(options.store, target.config)
-        _write(where, result, options, list(_notes(result)))
+        run = run_of(result, options, window_ns=target.window_ns)
+        _write(where, result, run, list(_notes(result)))
     except ProberError as error:
         output.say(f"this run is not in history: {error}")
 
@@ -39,7 +41,7 @@ def remember(result: RunResult, options: "Options", target: "Target") -> None:
 def _write(
     where: str | None,
     result: RunResult,
-    options: "Options",
+    run: RunRecord,
     notes: Sequence[Annotation],
 ) -> None:
     from prober.store import open_store
@@ -47,13 +49,15 @@ def _write(
     if not result.consumers:
         return  # nothing was measured
     with open_store(where) as store:
-        store.put_run(run_of(result, options))
+        store.put_run(run)
         store.put_cycles(cycles_of(result))
         for note in notes:
             store.annotate(note)
 
 
-def run_of(result: RunResult, options: "Options") -> RunRecord:
+def run_of(
+    result: RunResult, options: "Options", *, window_ns: int | None = None
+) -> RunRecord:
     """Return an ad hoc run as history has it."""
     slo = options.slo
     return RunRecord(
@@ -69,10 +73,39 @@ def run_of(result: RunResult, options: "Options") -> RunRecord:
         plan=result.plan,
         every_ns=None,
         target=None if slo is None else f"{(slo * 100).normalize():f}",
-        window_ns=None,
+        window_ns=window_ns,
         worst_burst=options.worst_burst,
         written_to=result.written_to,
         consumers={each.name: each.transport for each in result.consumers},
+        beside=_beside(result),
+    )
+
+
+def _beside(result: RunResult) -> Beside:
+    """Return what was measured beside the cycles."""
+    return Beside(
+        rate_achieved=result.rate_achieved,
+        counts={each.name: each.counts for each in result.consumers},
+        writers=tuple(
+            Way(
+                written_to=each.written_to,
+                attempted=each.attempted,
+                accepted=each.accepted,
+                rejected=each.rejected,
+                ambiguous=each.ambiguous,
+                blocked=each.blocked.freeze(),
+                reached=each.reached,
+                trouble=each.trouble,
+            )
+            for each in result.writers
+        ),
+        warnings=result.warnings,
+        stack_drops=result.stack_drops,
+        platform=result.platform,
+        cut_offs=result.cut_offs,
+        # A document has no other numbers.
+        health={n: value for n, value in result.health.items() if math.isfinite(value)},
+        command=result.command,
     )
 
 

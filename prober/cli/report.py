@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 import rich_click as click
 
-from prober.cli import values
+from prober.cli import again, values
 from prober.cli.moments import Moment
 from prober.cli.reporting import file_options, files, show, write
 from prober.cli.stored import known, location, opened, store_options
@@ -18,7 +19,9 @@ from prober.errors import UsageError
 
 if TYPE_CHECKING:  # what is heavy is imported by who runs
     from prober.history import RunRecord
+    from prober.report import Report
     from prober.report.environment import EnvironmentReport, WindowKind
+    from prober.report.environments import Environments
     from prober.store import Store
 
 _DEFAULT_NS = 30 * 86_400 * NS
@@ -52,7 +55,7 @@ class Stretch:
 @click.command(
     "report", short_help="What history says of environments, and files of it."
 )
-@click.argument("envs", nargs=-1, metavar="[ENV]...")
+@click.argument("envs", nargs=-1, metavar="[ENV|RUN]...")
 @click.option(
     "--window",
     "window_ns",
@@ -117,23 +120,47 @@ def report(
 
     The window is that of each environment's objective, up to now. Without -o one
     environment is a screen, and several are a table. `-o week.html -o week.json` writes
-    both. Times without an offset are UTC. Exit codes: 0, or under --fail-on 1 and 3.
+    both. A RUN, by its id, is told again as `prober run` told it. Times without an
+    offset are UTC. Exit codes: 0, or under --fail-on 1 and 3.
     """
-    from prober.report.environments import together
+    from prober.report.environments import Environments
 
     asked = Asked(**window)  # type: ignore[arg-type]
     _check(asked)
     wanted = files(outputs, formats, json=json)
+    with uncollected():
+        with opened(location(store, config)) as history:
+            told = _told(history, envs, asked)
+        held = told.reports if isinstance(told, Environments) else (told,)
+        _check_gate(held, fail_on, inconclusive_exit)
+        write(told, wanted)
+        show(told, wanted, quiet=quiet)
+    ctx.exit(gate(held, fail_on, inconclusive_exit))
+
+
+def _told(
+    history: "Store", names: Sequence[str], asked: Asked
+) -> "Environments | Report":
+    """Return the report of environments, or of the one run that is named."""
+    from prober.report.environments import together
+
+    run = again.run_named(history, names)
+    if run is not None:
+        _check_run(asked)
+        return again.report_of(history, run, asked.slo, asked.worst_burst)
     now_ns = SystemClock().now_ns()
-    with opened(location(store, config)) as history, uncollected():
-        found = [
-            _report(history, name, asked, now_ns) for name in _names(history, envs)
-        ]
-    told = together(found, now_ns)
-    _check_gate(told.reports, fail_on, inconclusive_exit)
-    write(told, wanted)
-    show(told, wanted, quiet=quiet)
-    ctx.exit(gate(told.reports, fail_on, inconclusive_exit))
+    found = [_report(history, name, asked, now_ns) for name in _names(history, names)]
+    return together(found, now_ns)
+
+
+def _check_run(asked: Asked) -> None:
+    """Refuse a window of a run, which has its own."""
+    times = asked.window_ns, asked.from_ns, asked.to_ns, asked.calendar
+    if any(each is not None for each in times):
+        raise UsageError(
+            "a run has no other time than its own: leave out --window, --from, --to "
+            "and --calendar"
+        )
 
 
 @contextmanager
@@ -171,7 +198,9 @@ def _names(history: "Store", envs: Sequence[str]) -> list[str]:
     Raises UsageError, telling how to get one, where there is none.
     """
     if envs:
-        return list(dict.fromkeys(n for env in envs for n in known(history, env)))
+        what = "environment and no run"
+        found = (known(history, env, what=what) for env in envs)
+        return list(dict.fromkeys(chain.from_iterable(found)))
     watched = [each.name for each in history.environments() if each.first_ns]
     if not watched:
         raise UsageError(
@@ -230,21 +259,29 @@ def _planned(stretch: Stretch, run: "RunRecord | None") -> int | None:
 
 
 def _check_gate(
-    reports: Iterable["EnvironmentReport"],
+    reports: Iterable["EnvironmentReport | Report"],
     fail_on: str | None,
     inconclusive_exit: int | None,
 ) -> None:
     """Refuse a gate that would be open whatever happened."""
     if inconclusive_exit is not None and (fail_on is None or inconclusive_exit > 255):  # noqa: PLR2004
         raise UsageError("--inconclusive-exit N is from 0 to 255, and for --fail-on")
-    without = [each.environment for each in reports if each.target is None]
+    without = [_name(each) for each in reports if each.target is None]
     if fail_on is not None and without:
         names = ", ".join(without)
         raise UsageError(f"--fail-on needs an objective of {names}: add --slo")
 
 
+def _name(report: "EnvironmentReport | Report") -> str:
+    from prober.report import Report
+
+    if isinstance(report, Report):
+        return f"run {report.result.run_id}"
+    return report.environment
+
+
 def gate(
-    reports: Iterable["EnvironmentReport"],
+    reports: Iterable["EnvironmentReport | Report"],
     fail_on: str | None,
     inconclusive_exit: int | None = None,
 ) -> int:
@@ -259,8 +296,21 @@ def gate(
     return 0
 
 
-def _codes(reports: Iterable["EnvironmentReport"], *, at_risk: bool) -> Iterator[int]:
+def _codes(
+    reports: Iterable["EnvironmentReport | Report"], *, at_risk: bool
+) -> Iterator[int]:
     for each in reports:
         yield each.verdict.exit_code
-        if at_risk and each.status in ("at_risk", "exhausted"):
+        if at_risk and _at_risk(each):
             yield 1
+
+
+def _at_risk(report: "EnvironmentReport | Report") -> bool:
+    """Tell whether little of the budget is left; a run has no status of its own."""
+    from prober.report import Report
+    from prober.slo.budgets import AT_RISK_BELOW
+
+    if isinstance(report, Report):
+        budgets = (each.budget for each in report.consumers)
+        return any(each.remaining < AT_RISK_BELOW for each in budgets if each)
+    return report.status in ("at_risk", "exhausted")

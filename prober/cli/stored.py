@@ -88,10 +88,10 @@ def opened(where: str | None) -> Iterator["Store"]:
         yield store
 
 
-def known(store: "Store", name: str | None) -> list[str]:
+def known(store: "Store", name: str | None, *, what: str = "environment") -> list[str]:
     """Return the environments asked for: one, or all that history knows.
 
-    Raises UsageError for one that it does not know.
+    Raises UsageError for one that it does not know; `what` it might have been.
     """
     names = [each.name for each in store.environments()]
     if name is None:
@@ -101,7 +101,7 @@ def known(store: "Store", name: str | None) -> list[str]:
         hint = f"did you mean {near[0]}? " if near else ""
         has = f"It has {', '.join(names)}" if names else "It is empty"
         raise UsageError(
-            f"the history in {store.where} knows no environment {name!r}: {hint}{has}"
+            f"the history in {store.where} knows no {what} {name!r:.40}: {hint}{has}"
         )
     return [name]
 

@@ -5,6 +5,7 @@ bounded: a row that nobody of us wrote gives one sentence, and nothing worse.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -13,7 +14,14 @@ from sqlalchemy import Row
 
 from prober.errors import StoreError
 from prober.histogram import Frozen
-from prober.history import Annotation, CycleRecord, HourRecord, Live, RunRecord
+from prober.history import (
+    Annotation,
+    Beside,
+    CycleRecord,
+    HourRecord,
+    Live,
+    RunRecord,
+)
 from prober.records import Counts, PlanFacts, PlatformIncrease, Span, State
 from prober.store.schema import COUNTS
 
@@ -149,13 +157,46 @@ def row_of_run(run: RunRecord) -> dict[str, object]:
     plain = {
         name: getattr(run, name)
         for name in RunRecord.__slots__
-        if name not in ("plan", "written_to", "consumers")
+        if name not in ("plan", "written_to", "consumers", "beside")
     }
     return plain | {
-        "plan": document(run.plan),
+        "plan": document(_plan_of(run)),
         "written_to": document(run.written_to),
         "consumers": document(dict(run.consumers)),
     }
+
+
+class _Further(msgspec.Struct):
+    """What stands in a run's plan beside it: who does not know it passes it over."""
+
+    beside: Beside | None = None
+
+
+def _plan_of(run: RunRecord) -> object:
+    """Return the plan as plain values, and what was measured beside the cycles."""
+    if run.beside is None:
+        return run.plan
+    beside = replace(
+        run.beside,
+        warnings=tuple(map(storable, run.beside.warnings)),
+        writers=tuple(
+            replace(way, trouble=storable(way.trouble)) for way in run.beside.writers
+        ),
+    )
+    further = {"beside": msgspec.to_builtins(beside)}
+    return {**msgspec.to_builtins(run.plan), **further}
+
+
+def _beside(text: str) -> Beside | None:
+    found = from_document(text, _Further).beside
+    for way in found.writers if found else ():
+        if not all(map(_fits, (*way.blocked.buckets, *way.blocked.buckets.values()))):
+            raise ValueError("a histogram of times that cannot be")
+    return found
+
+
+def _fits(number: int) -> bool:
+    return 0 <= number <= _FAR
 
 
 def row_of_cycle(cycle: CycleRecord) -> dict[str, object]:
@@ -217,7 +258,8 @@ def reading(make: Callable[[Row[Any]], T], what: str) -> Callable[[Row[Any]], T]
 
 def _run(row: Row[Any]) -> RunRecord:
     get = row._mapping  # noqa: SLF001 - SQLAlchemy's public way to the names
-    values = {name: get[name] for name in RunRecord.__slots__}
+    values = {name: get[name] for name in RunRecord.__slots__ if name != "beside"}
+    values["beside"] = _beside(values["plan"])
     values["plan"] = from_document(values["plan"], PlanFacts)
     values["written_to"] = from_document(values["written_to"], tuple[str, ...])
     values["consumers"] = from_document(values["consumers"], dict[str, str])
@@ -247,24 +289,29 @@ def _cycle(row: Row[Any]) -> CycleRecord:
     )
 
 
-_IN_STATE = tuple((state, f"in_{state.value}") for state in State)
+_STATES = tuple(State)
 
 
 def _hour(row: Row[Any]) -> HourRecord:
-    get = row._mapping  # noqa: SLF001
+    """Return an hour, whose columns are known by place: a report has thousands."""
+    values: Sequence[Any] = row
+    environment, consumer, start_ns, *numbers, latency = values
+    _all_whole([start_ns, *numbers])
+    fates, sums = len(_STATES), len(_STATES) + len(COUNTS)
+    unseen, unsure, uncounted, planned, lossy_cycles, largest_loss = numbers[sums:]
     return HourRecord(
-        environment=_word(get["environment"]),
-        consumer=_word(get["consumer"]),
-        start_ns=_whole(get["start_ns"]),
-        states={state: _whole(get[column]) for state, column in _IN_STATE},
-        counts=_counts(get),
-        unseen=_whole(get["unseen"]),
-        unsure=_whole(get["unsure"]),
-        uncounted=_whole(get["uncounted"]),
-        planned=_whole(get["planned"]),
-        lossy_cycles=_whole(get["lossy_cycles"]),
-        largest_loss=_whole(get["largest_loss"]),
-        latency=unpack_latency(get["latency"]),
+        environment=_word(environment),
+        consumer=_word(consumer),
+        start_ns=start_ns,
+        states=dict(zip(_STATES, numbers, strict=False)),
+        counts=Counts(**dict(zip(COUNTS, numbers[fates:sums], strict=True))),
+        unseen=unseen,
+        unsure=unsure,
+        uncounted=uncounted,
+        planned=planned,
+        lossy_cycles=lossy_cycles,
+        largest_loss=largest_loss,
+        latency=unpack_latency(latency),
     )
 
 
@@ -285,6 +332,13 @@ def _whole(value: object) -> int:
     if type(value) is not int or value < 0:
         raise ValueError(f"{value!r:.40} where a count or a time belongs")
     return value
+
+
+def _all_whole(values: Sequence[object]) -> None:
+    """Raise ValueError as `_whole` does, if one of them is none."""
+    if {*map(type, values)} != {int} or min(values) < 0:  # type: ignore[type-var, operator]
+        for each in values:
+            _whole(each)
 
 
 def _maybe(value: object) -> int | None:

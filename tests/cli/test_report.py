@@ -150,7 +150,7 @@ def test_a_file_that_cannot_be_written_loses_nothing(
         (("--from", "1h", "--to", "2h"), "--to is not after --from"),
         (("--from", "2199-01-01"), "--from lies in the future"),
         (("--inconclusive-exit", "4"), "--inconclusive-exit N is from 0 to 255"),
-        (("nowhere",), "knows no environment 'nowhere'"),
+        (("nowhere",), "knows no environment and no run 'nowhere'"),
     ],
 )
 def test_what_cannot_be_asked(
@@ -256,3 +256,59 @@ def test_the_future_is_refused() -> None:
     """Nothing is known of a time that begins after now."""
     with pytest.raises(UsageError, match="--from lies in the future"):
         report.stretch_of(asked(from_ns=NOW_NS + 1), None, NOW_NS)
+
+
+def test_a_run_is_told_again(
+    prober: Prober, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run's id takes the place of an environment: what it measured, in any format."""
+    out = tmp_path / "run.json"
+
+    code = prober("report", histories.AFTER, "--slo", "99", "-o", str(out))
+
+    told = json.loads(out.read_text())
+    validate(told)
+    assert 0 == code
+    assert histories.AFTER == told["run"]["id"]
+    assert 200 == len(told["cycles"])
+    assert "OVER BUDGET: 11,500 of 200,000" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((histories.AFTER, "--window", "1d"), "a run has no other time than its own"),
+        ((histories.AFTER, "prod_eu"), "give environments, or one run"),
+        (("PROD_EU00000",), "is a daemon's run, of which windows tell: `prober report"),
+        (("NOSUCHRUN000",), "knows no environment and no run 'NOSUCHRUN000': It has"),
+        (
+            (histories.AFTER, "--fail-on", "violated"),
+            f"--fail-on needs an objective of run {histories.AFTER}: add --slo",
+        ),
+    ],
+)
+def test_what_cannot_be_asked_of_a_run(
+    prober: Prober,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    sentence: str,
+) -> None:
+    """A run has its own time, and is told alone; who is neither gets one sentence."""
+    assert 2 == prober("report", *arguments)
+    assert sentence in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("slo", "condition", "code"),
+    [
+        ("99", "violated", 1),
+        ("94", "violated", 0),
+        ("94", "at-risk", 1),  # 11,500 of 12,000 are spent
+        ("90", "at-risk", 0),
+    ],
+)
+def test_gates_of_a_run(prober: Prober, slo: str, condition: str, code: int) -> None:
+    """A run that is told again is a gate, too."""
+    assert code == prober(
+        "report", histories.AFTER, "-q", "--slo", slo, "--fail-on", condition
+    )
