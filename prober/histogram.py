@@ -45,14 +45,16 @@ class Histogram:
 
     Negative latencies (a clock that differs between two machines) count as 0 and are
     told by `negative`. Only buckets in use take memory: many can be kept, one a cycle.
+    `sum_ns` is exact; None when something was merged of which no sum is known.
     """
 
-    __slots__ = ("_counts", "max_ns", "negative")
+    __slots__ = ("_counts", "max_ns", "negative", "sum_ns")
 
     def __init__(self) -> None:
         self._counts: dict[int, int] = {}
         self.max_ns: int | None = None
         self.negative = 0
+        self.sum_ns: int | None = 0
 
     @property
     def count(self) -> int:
@@ -68,27 +70,35 @@ class Histogram:
         values = np.maximum(values, 0)
         found, counts = np.unique(buckets_of(values), return_counts=True)
         for bucket, count in zip(found.tolist(), counts.tolist(), strict=True):
-            self.book(bucket, count, 0)
+            self.book(bucket, count, most_ns=0, sum_ns=0)
+        self._sum(sum(values.tolist()))  # of integers without an end
         self.max_ns = max(int(values.max()), self.max_ns or 0)
 
     def add_one(self, latency_ns: int) -> None:
         """Count one latency, in nanoseconds: the same, without an array."""
         value = max(latency_ns, 0)
         cut = max(value.bit_length() - (_LINEAR_BITS + 1), 0)
-        self.book((cut << _LINEAR_BITS) + (value >> cut), 1, value)
+        bucket = (cut << _LINEAR_BITS) + (value >> cut)
+        self.book(bucket, 1, most_ns=value, sum_ns=value)
         self.negative += latency_ns < 0
 
-    def book(self, bucket: int, count: int, most_ns: int) -> None:
-        """Count latencies of one bucket, of which `most_ns` is the greatest."""
+    def book(self, bucket: int, count: int, *, most_ns: int, sum_ns: int) -> None:
+        """Count latencies of one bucket: how many, the greatest, and their sum."""
+        self._sum(sum_ns)
         self._counts[bucket] = self._counts.get(bucket, 0) + count
         if self.max_ns is None or most_ns > self.max_ns:
             self.max_ns = most_ns
+
+    def _sum(self, ns: int | None) -> None:
+        known = self.sum_ns is not None and ns is not None
+        self.sum_ns = self.sum_ns + ns if known else None  # type: ignore[operator]
 
     def merge(self, other: "Histogram") -> None:
         """Count what the other one counted, too."""
         for bucket, count in other._counts.items():  # noqa: SLF001 - one class
             self._counts[bucket] = self._counts.get(bucket, 0) + count
         self.negative += other.negative
+        self._sum(other.sum_ns)
         if other.max_ns is not None:
             self.max_ns = max(other.max_ns, self.max_ns or 0)
 
@@ -117,7 +127,10 @@ class Histogram:
     def freeze(self) -> "Frozen":
         """Return the same as a plain value, for storing and sending."""
         return Frozen(
-            buckets=self.buckets(), max_ns=self.max_ns, negative=self.negative
+            buckets=self.buckets(),
+            max_ns=self.max_ns,
+            negative=self.negative,
+            sum_ns=self.sum_ns,
         )
 
     @classmethod
@@ -127,6 +140,7 @@ class Histogram:
         for edge, count in frozen.buckets.items():
             histogram._counts[int(buckets_of(np.array([edge]))[0])] = count
         histogram.max_ns, histogram.negative = frozen.max_ns, frozen.negative
+        histogram.sum_ns = frozen.sum_ns
         return histogram
 
     def __eq__(self, other: object) -> bool:
@@ -143,3 +157,5 @@ class Frozen:
     buckets: Mapping[int, int] = field(default_factory=dict)
     max_ns: int | None = None
     negative: int = 0
+    sum_ns: int | None = 0
+    """None where nobody added them up: of histories from before that was done."""

@@ -1,6 +1,7 @@
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -102,7 +103,7 @@ def test_a_frozen_histogram_thaws_to_its_like(values: list[int]) -> None:
     frozen = original.freeze()
     text = json.dumps({str(edge): count for edge, count in frozen.buckets.items()})
     read = {int(edge): count for edge, count in json.loads(text).items()}
-    again = Frozen(buckets=read, max_ns=frozen.max_ns, negative=frozen.negative)
+    again = replace(frozen, buckets=read)
 
     assert original == Histogram.thaw(again)
     assert frozen == Histogram.thaw(frozen).freeze()
@@ -187,6 +188,23 @@ def test_memory_does_not_grow_with_what_is_counted() -> None:
     assert before < 20 * 32
 
 
+@given(latencies, latencies)
+def test_the_sum_is_exact(a: list[int], b: list[int]) -> None:
+    """Not a nanosecond is rounded, however histograms are merged; negatives are 0."""
+    whole = histogram([*a, -5])
+    whole.merge(histogram(b))
+
+    assert sum(max(0, each) for each in [*a, *b]) == whole.freeze().sum_ns
+
+
+def test_a_sum_that_is_not_known() -> None:
+    """What is merged with a history from before has no sum, and all of its counts."""
+    whole = histogram([5, 6])
+    whole.merge(Histogram.thaw(Frozen(buckets={7: 1}, max_ns=7, sum_ns=None)))
+
+    assert (None, 3) == (whole.sum_ns, whole.count)
+
+
 @given(latencies)
 def test_one_by_one_is_as_together(values: list[int]) -> None:
     """Latencies added singly are in the buckets that they are in together."""
@@ -202,7 +220,7 @@ def test_a_bucket_is_booked_with_its_greatest() -> None:
     values = np.array([1_000, 1_001, 1_002])
     bucket = int(buckets_of(values[:1])[0])
     made = Histogram()
-    made.book(bucket, 2, 1_001)
-    made.book(bucket, 1, 1_002)
+    made.book(bucket, 2, most_ns=1_001, sum_ns=2_001)
+    made.book(bucket, 1, most_ns=1_002, sum_ns=1_002)
 
     assert histogram(values.tolist()) == made

@@ -208,14 +208,17 @@ class Tally:
             keys, taken, lengths = keys[order], taken[order], lengths[order]
             starts = np.flatnonzero(np.diff(keys, prepend=-1))
             keys = keys[starts]
+            sums = np.add.reduceat(np.maximum(taken, 0) * lengths, starts)
             most = np.maximum.reduceat(taken, starts)
-            sums = np.add.reduceat(lengths, starts)
+            counts = np.add.reduceat(lengths, starts)
         else:
-            most, sums = taken, lengths
-        each = zip(keys.tolist(), sums.tolist(), most.tolist(), strict=True)
-        for key, count, most_ns in each:
+            most, counts, sums = taken, lengths, np.maximum(taken, 0) * lengths
+        figures = (keys, counts, most, sums)
+        each = zip(*(figure.tolist() for figure in figures), strict=True)
+        for key, count, most_ns, sum_ns in each:
             cycle, bucket = divmod(key, BUCKETS)
-            self._histogram(where.cycle + cycle).book(bucket, count, max(0, most_ns))
+            histogram = self._histogram(where.cycle + cycle)
+            histogram.book(bucket, count, most_ns=max(0, most_ns), sum_ns=sum_ns)
         for at in np.flatnonzero(latency < 0).tolist():
             self._histogram(where.cycle + where.at(at)).negative += 1
 

@@ -41,6 +41,8 @@ class _Latency(msgspec.Struct, frozen=True, array_like=True):
     buckets: _Edges
     max_ns: _Number | None
     negative: _Number
+    sum_ns: _Number | None = None
+    """Not in rows that were written before it was added up."""
 
 
 class _Gaps(msgspec.Struct, frozen=True, array_like=True):
@@ -66,7 +68,8 @@ def pack_latency(latency: Frozen) -> bytes | None:
     if not latency.buckets:
         return None
     buckets = dict(latency.buckets)
-    return _pack(_Latency(_FORM, buckets, latency.max_ns, latency.negative))
+    sum_ns = latency.sum_ns if latency.sum_ns in range(_FAR + 1) else None
+    return _pack(_Latency(_FORM, buckets, latency.max_ns, latency.negative, sum_ns))
 
 
 _NO_LATENCY = Frozen(buckets={}, max_ns=None, negative=0)
@@ -79,7 +82,12 @@ def unpack_latency(packed: bytes | None) -> Frozen:
     found = _checked(_read_latency, packed)
     if found.max_ns is None or not found.buckets or not all(found.buckets.values()):
         raise ValueError("a histogram with nothing in some bucket, or no maximum")
-    return Frozen(buckets=found.buckets, max_ns=found.max_ns, negative=found.negative)
+    return Frozen(
+        buckets=found.buckets,
+        max_ns=found.max_ns,
+        negative=found.negative,
+        sum_ns=found.sum_ns,
+    )
 
 
 def pack_gaps(gaps: Sequence[Span]) -> bytes | None:

@@ -36,6 +36,8 @@ class Series:
         default_factory=lambda: {(s, r): 0 for s in LABELS for r in LABELS[s]}
     )
     buckets: list[int] = field(default_factory=lambda: [0] * (len(POWERS) + 1))
+    latency_ns: int | None = 0
+    """All of them added up; None when that is not known of some cycle."""
     last: CycleRecord | None = None
     """The last that counted."""
     last_bad: CycleRecord | None = None
@@ -56,6 +58,9 @@ class Series:
             self.fates[name] += of(counts)
         for name, (_, of) in BESIDE.items():
             self.beside[name] += of(counts)
+        sum_ns = cycle.latency.sum_ns
+        if self.latency_ns is not None:
+            self.latency_ns = None if sum_ns is None else self.latency_ns + sum_ns
         for edge_ns, count in cycle.latency.buckets.items():
             place = max(0, (edge_ns).bit_length() - POWERS.start)
             self.buckets[min(place, len(POWERS))] += count

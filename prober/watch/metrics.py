@@ -181,8 +181,9 @@ class Metrics(Collector):
         edges = [*(repr((1 << power) / NS) for power in POWERS), "+Inf"]
         for (env, consumer), series in self._series.items():
             counts = zip(edges, accumulate(series.buckets), strict=True)
-            # No sum: latencies are counted in buckets, and none is made up here.
-            family.add_metric([env, consumer], list(counts), None)
+            sum_ns = series.latency_ns
+            seconds = None if sum_ns is None else sum_ns / NS
+            family.add_metric([env, consumer], list(counts), seconds)
         return family
 
     def _now(self) -> Iterator[Metric]:

@@ -1,5 +1,6 @@
 """Rows that nobody of us wrote: one sentence each, and nothing worse."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -98,6 +99,22 @@ def test_what_is_packed_is_small() -> None:
     assert len(codecs.pack_latency(broad) or b"") < 700
     assert len(codecs.pack_gaps((Span(first=123_456, count=1_000),)) or b"") < 15
     assert None is codecs.pack_latency(Frozen(buckets={}, max_ns=None, negative=0))
+
+
+def test_a_latency_of_before_sums_were_kept() -> None:
+    """A row of an older prober is read as it was; of its sum nothing is known."""
+    before = codecs.unpack_latency(_PACK([1, {1_000: 3}, 990, 0]))
+
+    assert Frozen(buckets={1_000: 3}, max_ns=990, negative=0, sum_ns=None) == before
+
+
+def test_a_sum_that_no_column_holds() -> None:
+    """A sum beyond 63 bits is not kept, and costs nothing else."""
+    broad = Frozen(buckets={1_000: 3}, max_ns=990, negative=0, sum_ns=1 << 70)
+
+    assert replace(broad, sum_ns=None) == codecs.unpack_latency(
+        codecs.pack_latency(broad)
+    )
 
 
 def test_more_ranges_than_are_kept_are_cut() -> None:

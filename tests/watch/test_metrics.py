@@ -121,6 +121,10 @@ def test_latencies(metrics: Metrics) -> None:
         buckets["0.002097152"],
         buckets["+Inf"],
     )
+    name = "prober_delivery_latency_seconds"
+    assert 2 == value(metrics, f"{name}_count", consumer="rlp")
+    sum_ns = (edge_ns - 1) + edge_ns * 3 // 2
+    assert sum_ns / NS == value(metrics, f"{name}_sum", consumer="rlp")
 
 
 def test_the_slowest(metrics: Metrics) -> None:
@@ -187,16 +191,23 @@ def test_hostile_names() -> None:
     assert 'a"b\n# EOF' == found.labels["env"]
 
 
-def test_every_metric_is_documented(metrics: Metrics) -> None:
-    """What is served stands in the documentation, and the other way round."""
+def full() -> Metrics:
+    """Metrics of a daemon that knows everything that it can."""
+    metrics = Metrics()
+    metrics.expect(watched("prod", "rlp", "gateway"))
     metrics.live(live())
-    away = Waiting(results=0, bytes=0, since_ns=None, why="", overflowed=0, refused=0)
-    metrics.round(START_NS, away, ())
+    there = Waiting(results=0, bytes=0, since_ns=None, why="", overflowed=0, refused=0)
+    metrics.round(START_NS, there, ())
     stands = standing(history([(60_000, 3)]), Decimal("0.999"), worst_burst=1)
     assert stands is not None
     metrics.stand(stands, {"1h": 0.5})
+    return metrics
+
+
+def test_every_metric_is_documented() -> None:
+    """What is served stands in the documentation, and the other way round."""
     families = text_string_to_metric_families(  # type: ignore[no-untyped-call]
-        metrics.text()
+        full().text()
     )
     ends = {"counter": "_total", "info": "_info"}
     served = {each.name + ends.get(each.type, "") for each in families}
