@@ -205,15 +205,17 @@ class Rlp:
 
     def _converged(self, batch: Sequence[Letter], *, preferred: bool) -> list[bytes]:
         """Return envelopes whose tags are where the consumer wants them."""
-        shuffles, pieces = self._setting.profile.rlp_shuffles, []
+        lots = self._lots if self._setting.profile.rlp_shuffles else None
+        pieces = []
         for raw, label in batch:
-            if shuffles or (label.deprecated if preferred else label.tags):
-                envelope = Envelope.FromString(raw)
-                converge_tags(envelope, use_preferred_tags=preferred)
-                lots = self._lots if shuffles else None
-                pieces.append(serialized(envelope, lots))
-            else:
+            misplaced = label.deprecated if preferred else label.tags
+            if not (misplaced or lots):
                 pieces.append(raw)
+                continue
+            envelope = Envelope.FromString(raw)
+            if misplaced:
+                converge_tags(envelope, use_preferred_tags=preferred)
+            pieces.append(serialized(envelope, lots))
         return pieces
 
     async def _until_stopped(self) -> None:
