@@ -1,11 +1,15 @@
 """The reader against a real reverse log proxy: gRPC with mutual TLS on loopback."""
 
 import dataclasses
+import gc
 import threading
 from collections.abc import Sequence
 
+import psutil
+
 from prober.egress.rlp import RlpReader
 from prober.ingress.envelopes import Encoder
+from prober.pipeline.child import ChildStack
 from prober.pipeline.stack import ReferenceStack
 from prober.records import Arrival, Evidence, Kind, Sign, Span, Tls
 from prober.rpc.loggregator_v2.envelope_pb2 import Envelope, EnvelopeBatch, Log
@@ -145,3 +149,23 @@ async def test_nothing_is_left_behind(stack: ReferenceStack) -> None:
 
     names = [thread.name for thread in threading.enumerate()]
     assert [] == [name for name in names if name.startswith("rlp-")]
+
+
+async def test_connections_leave_no_memory_behind() -> None:
+    """Thirty that were given up take less than ten that were kept would.
+
+    The proxy has a process of its own: what grows is the reader's.
+    """
+
+    async def connect(times: int) -> int:
+        for _ in range(times):
+            async with reader(stack) as source:  # type: ignore[arg-type]
+                await source.receive()
+        gc.collect()
+        return psutil.Process().memory_info().rss
+
+    async with ChildStack() as stack:
+        before = await connect(20)
+        after = await connect(30)
+
+    assert after - before < 10 * 100_000
