@@ -47,7 +47,7 @@ class AgentMetrics:
             async with httpx.AsyncClient(
                 verify=self._server.context(), trust_env=False, timeout=SECONDS
             ) as client:
-                status, text = await fetched(
+                status, body = await fetched(
                     client,
                     client.build_request(
                         "GET",
@@ -58,11 +58,11 @@ class AgentMetrics:
                 )
         except (httpx.HTTPError, OSError) as error:
             raise ConnectError(self._words(error)) from error
-        if status != httpx.codes.OK or len(text) >= _MOST_BYTES:
+        if status != httpx.codes.OK or len(body) >= _MOST_BYTES:
             raise ConnectError(
                 f"the {self.where} answer {status}: is that their address?"
             )
-        return self._parse(text)
+        return self._parse(body.decode(errors="replace"))
 
     def _words(self, error: BaseException) -> str:
         if isinstance(error, httpx.ReadError):

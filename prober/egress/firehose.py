@@ -36,7 +36,7 @@ SCOPES = ("doppler.firehose",)
 
 _CARRIED = frozenset({Kind.LOG, Kind.COUNTER, Kind.GAUGE})
 _UNAUTHORIZED = 401
-_NORMAL, _NO_FRAME, _POLICY = 1000, 1006, 1008
+_NORMAL, _NO_FRAME, _POLICY, _TOO_LARGE = 1000, 1006, 1008, 1009
 
 _REFUSALS: Mapping[int, str] = {
     400: "it takes us for something else than a websocket: is a proxy between?",
@@ -211,6 +211,8 @@ class FirehoseReader(Reconnecting):
                 "not even an answer to a ping: the connection is dead"
             )
         if error.rcvd is None and error.sent is not None:
+            if error.sent.code == _TOO_LARGE:
+                return f"the {self.read_from} sent a frame without an end"
             return f"the {self.read_from} sent what is no websocket ({error.sent.code})"
         code = error.rcvd.code if error.rcvd else _NO_FRAME
         said = _CLOSINGS.get(code, f"closed the connection ({code})")

@@ -166,21 +166,23 @@ async def fetched(
     *,
     most_bytes: int,
     auth: httpx.Auth | None = None,
-) -> tuple[int, str]:
-    """Return the status of an answer, and its text: no more of it than some bytes.
+) -> tuple[int, bytes]:
+    """Return the status of an answer, and its body: no more of it than some bytes.
 
-    Whatever a peer sends, and however it unfolds, no more is ever kept.
+    It is asked for unpacked, and never unfolded: what a peer packs nevertheless stays
+    as it came, so that a few bytes of a bomb are a few bytes.
     """
+    request.headers["Accept-Encoding"] = "identity"
     answer = await client.send(request, auth=auth, stream=True)
     try:
-        text = bytearray()
-        async for piece in answer.aiter_bytes():
-            text += piece[: most_bytes - len(text)]
-            if len(text) >= most_bytes:
+        body = bytearray()
+        async for piece in answer.aiter_raw():
+            body += piece[: most_bytes - len(body)]
+            if len(body) >= most_bytes:
                 break
     finally:
         await answer.aclose()
-    return answer.status_code, text.decode(errors="replace")
+    return answer.status_code, bytes(body)
 
 
 def _address(url: SplitResult) -> str:

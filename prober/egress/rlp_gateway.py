@@ -133,7 +133,7 @@ class RlpGatewayReader(Renewing):
             return f"the {self.read_from} answers with something else: is that its URL?"
         stream.answered = True
         try:
-            async for chunk in answer.aiter_bytes():
+            async for chunk in answer.aiter_raw():
                 if words := await self._take(chunk, stream):
                     return words
         except EventTooLarge:
@@ -173,7 +173,7 @@ class RlpGatewayReader(Renewing):
 
     async def _refusal(self, answer: httpx.Response) -> str:
         status, body = answer.status_code, b""
-        async for chunk in answer.aiter_bytes():
+        async for chunk in answer.aiter_raw():
             body += chunk
             if len(body) > _MOST_BODY:
                 break

@@ -41,7 +41,7 @@ class Events:
         field, _, value = line.partition(b":")
         if field == b"data":
             self._data.append(value.removeprefix(b" "))
-            self._size += len(value)
+            self._size += len(line)  # an empty one takes its place, too
         elif field == b"event":
             self._name = value.removeprefix(b" ")
         return None  # a comment, or a field that is nothing to us

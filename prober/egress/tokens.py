@@ -17,7 +17,7 @@ import httpx
 import msgspec
 
 from prober.clock import NS, Clock
-from prober.egress.https import Server
+from prober.egress.https import Server, fetched
 from prober.errors import CouldNotProbe, RefusedError
 
 RENEW_AT = 0.8
@@ -183,11 +183,13 @@ class UaaTokens(_Cached):
                 "username": self._username,
                 "password": secrets[1],
             }
-        answer = await self._post(form, httpx.BasicAuth(self._client_id, secrets[0]))
-        if answer.status_code != httpx.codes.OK:
-            raise RefusedError(self._refusal(answer, secrets))
+        status, body = await self._post(
+            form, httpx.BasicAuth(self._client_id, secrets[0])
+        )
+        if status != httpx.codes.OK:
+            raise RefusedError(self._refusal(status, body, secrets))
         try:
-            given = msgspec.json.decode(answer.content, type=_Answer)
+            given = msgspec.json.decode(body, type=_Answer)
             token = _checked(given.access_token)
         except (msgspec.MsgspecError, ValueError):
             raise RefusedError(
@@ -198,26 +200,27 @@ class UaaTokens(_Cached):
 
     async def _post(
         self, form: dict[str, str], auth: httpx.BasicAuth
-    ) -> httpx.Response:
+    ) -> tuple[int, bytes]:
         url = self._server.url.rstrip("/") + "/oauth/token"
         headers = {"Accept": "application/json"}
         try:
             async with self._server.client(read_seconds=ANSWER_SECONDS) as client:
-                return await client.post(url, data=form, auth=auth, headers=headers)
+                request = client.build_request("POST", url, data=form, headers=headers)
+                return await fetched(client, request, most_bytes=_MOST_BYTES, auth=auth)
         except (httpx.HTTPError, OSError) as error:
             raise self._server.unreachable(error) from None
 
-    def _refusal(self, answer: httpx.Response, secrets: Sequence[str]) -> str:
+    def _refusal(self, status: int, body: bytes, secrets: Sequence[str]) -> str:
         try:
-            said = msgspec.json.decode(answer.content, type=_Refusal)
+            said = msgspec.json.decode(body, type=_Refusal)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             said = _Refusal()
         words = ", ".join(each for each in (said.error, said.error_description) if each)
         for secret in filter(None, secrets):
             words = words.replace(secret, "…")
         words = _UNPRINTABLE.sub("?", words)[:_MOST_WORDS]
-        told = f"the {self._server.where} gave no token: {answer.status_code} {words}"
-        return f"{told.strip()}: {self._advice(answer.status_code, said.error)}"
+        told = f"the {self._server.where} gave no token: {status} {words}"
+        return f"{told.strip()}: {self._advice(status, said.error)}"
 
     def _advice(self, status: int, error: str) -> str:
         owner = f"the client {self._client_id} with that secret"

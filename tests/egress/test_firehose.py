@@ -1,6 +1,7 @@
 """The reader of the v1 Firehose: against the stack's own end, and odd ones."""
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
-from prober.egress import connection, platform
+from prober.egress import connection, firehose, platform
 from prober.egress.firehose import FirehoseReader
 from prober.egress.https import Server
 from prober.egress.rlp import RlpReader
@@ -266,6 +268,13 @@ async def cut_off(socket: ServerConnection) -> None:
     socket.transport.abort()
 
 
+async def boundless(socket: ServerConnection) -> None:
+    """Send a frame beyond any sense."""
+    with contextlib.suppress(ConnectionClosed):
+        await socket.send(bytes(firehose.MAX_FRAME_BYTES + 1))
+    await socket.wait_closed()
+
+
 async def deaf(socket: ServerConnection) -> None:
     """Listen to nothing, and so answer no ping."""
     socket.transport.pause_reading()
@@ -294,6 +303,15 @@ async def test_closings_are_told_apart(
 ) -> None:
     """Each way to be cut off has words of its own; none of them is a normal end."""
     assert words in await cut_by(authority, handle)
+
+
+async def test_frame_without_an_end(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is larger than any message is not taken in, and said to be so."""
+    monkeypatch.setattr(firehose, "MAX_FRAME_BYTES", 1_000)
+
+    assert "sent a frame without an end" in await cut_by(authority, boundless)
 
 
 async def test_silence_is_not_waited_out(authority: Authority) -> None:

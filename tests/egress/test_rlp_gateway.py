@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import gzip
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -307,6 +308,19 @@ async def test_endings_are_told_apart(
 ) -> None:
     """Each way in which a stream ends or is not to be had has words of its own."""
     assert words in await cut_by(authority, *parts)
+
+
+async def test_stream_that_is_packed_is_not_unfolded(authority: Authority) -> None:
+    """It was asked for as it is: a bomb stays the few bytes that came."""
+    bomb = gzip.compress(b"data: " + b"x" * (32 << 20) + b"\n\n")
+    assert len(bomb) < 100_000
+    head = answer(
+        "200 OK", bomb, "Content-Type: text/event-stream", "Content-Encoding: gzip"
+    )
+
+    assert "opened a stream and ended it without a word" in await cut_by(
+        authority, head
+    )
 
 
 async def test_silence_is_not_waited_out(authority: Authority) -> None:

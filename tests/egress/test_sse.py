@@ -37,7 +37,9 @@ def test_events_are_found_however_they_are_cut(places: set[int]) -> None:
     assert EVENTS == found
 
 
-@pytest.mark.parametrize("part", [b"data: 0123456789", b"data: 0123456789\n"])
+@pytest.mark.parametrize(
+    "part", [b"data: 0123456789", b"data: 0123456789\n", b"data:\n" * 3]
+)
 def test_event_without_an_end(part: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """What grows beyond any sense is given up, be it one line or many."""
     monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 18)

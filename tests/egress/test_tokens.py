@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import gzip
 import json
 import sys
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -172,6 +174,31 @@ async def test_request_to_a_uaa(authority: Authority) -> None:
     secret = base64.b64encode(b"me:s3cret").decode()
     assert "POST /oauth/token HTTP/1.1" == line
     assert f"Authorization: Basic {secret}" in headers
+
+
+async def test_answer_of_a_uaa_is_never_unfolded(authority: Authority) -> None:
+    """What is packed, or has no end, is no token, and takes no memory."""
+    bomb = gzip.compress(b'{"access_token":"' + b"t" * (256 << 20))
+    packed = answer("200 OK", bomb, "Content-Encoding: gzip")
+    endless = answer("200 OK", b'{"access_token":"' + b"t" * (16 << 20))
+    tracemalloc.start()
+    try:
+        for raw in (packed, endless):
+            async with odd_uaa(authority, raw) as (tokens, _):
+                assert "answered without a token" in await refusal(tokens)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert most < 64 << 20
+
+
+@pytest.mark.parametrize("seconds", ["1" * 5_000, "1e400", "-1", "1e12"])
+async def test_life_that_cannot_be(authority: Authority, seconds: str) -> None:
+    """A number of any size is a refusal, and nothing worse."""
+    body = f'{{"access_token":"t0ken","expires_in":{seconds}}}'
+    async with odd_uaa(authority, answer("200 OK", body.encode())) as (tokens, _):
+        assert "answered without a token" in await refusal(tokens)
 
 
 async def test_secret_is_read_at_each_fetch(stack: ReferenceStack) -> None:

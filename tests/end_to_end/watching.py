@@ -45,7 +45,7 @@ def _endpoint(address: str, tls: Tls) -> dict[str, str]:
 def write(file: Path, environments: Mapping[str, Any], **more: object) -> None:
     """Write a prober.yaml; history lies beside it, the page takes any port."""
     store = str(file.with_name("history.sqlite"))
-    content = {"environments": dict(environments), "store": store, **more}
+    content = {"store": store, **more, "environments": dict(environments)}
     file.write_text(yaml.safe_dump(content))
 
 
@@ -84,12 +84,22 @@ class Process:
 
 
 @asynccontextmanager
-async def watch(folder: Path, *options: str) -> AsyncIterator[Process]:
-    """Run `prober watch` in a folder; it is killed if it still runs at the end."""
+async def watch(
+    folder: Path,
+    *options: str,
+    env: Mapping[str, str] | None = None,
+    errors: bool = False,
+) -> AsyncIterator[Process]:
+    """Run `prober watch` in a folder; it is killed if it still runs at the end.
+
+    With `errors` its standard error is kept to be read.
+    """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "prober", "watch", "--listen", "127.0.0.1:0", *options),
         cwd=folder,
+        env=env,
         stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE if errors else None,
     )
     try:
         yield Process(process)

@@ -68,9 +68,10 @@ class Postgres:
         )
 
     def _run(self, name: str, *arguments: str) -> None:
+        # `user=` would fork, which a process in which gRPC runs does not survive.
+        other = [] if self._user is None else ["runuser", "-u", self._user, "--"]
         subprocess.run(
-            [str(self._binaries / name), *arguments],
-            user=self._user,
+            [*other, str(self._binaries / name), *arguments],
             cwd=self._folder,
             check=True,
             stdout=subprocess.DEVNULL,

@@ -63,7 +63,7 @@ class Post:
             async with self.server.client(read_seconds=ANSWER_SECONDS) as client:
                 request = client.build_request("POST", url, json=document)
                 credentials = self.credentials()
-                status, text = await fetched(
+                status, body = await fetched(
                     client, request, most_bytes=_MOST_ANSWER, auth=credentials
                 )
         except UsageError as error:  # a file of its authority or password is away
@@ -71,6 +71,7 @@ class Post:
         except (httpx.HTTPError, OSError) as error:
             raise NotDelivered(f"the {where}: {self.server.why(error)}") from error
         if not httpx.codes.is_success(status):
+            text = body.decode(errors="replace")
             words = _without_secrets(text, url, request)[:_MOST_WORDS]
             raise NotDelivered(
                 f"the {where} answered {status}" + (f": {words}" * bool(words))
