@@ -5,14 +5,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from prober import config
+from prober import config, slo
 from prober.bounds import MEMORY_BYTES
 from prober.cli import targets
 from prober.cli.alerting import certificates
 from prober.cli.resolving import source_id
-from prober.clock import Clock
+from prober.clock import NS, Clock
 from prober.config import Environment
-from prober.config.models import BUNDLED
+from prober.config.models import BUNDLED, Probe
 from prober.errors import UsageError
 from prober.plan import Plan
 from prober.watch.page.doors import Certificates, Doors
@@ -131,7 +131,7 @@ def watch(
         whole_firehose=probe.whole_firehose,
         target=None if objective is None else _percent(objective.target),
         window_ns=None if objective is None else objective.window,
-        worst_burst=burst if isinstance(burst, int) else AUTO_BURST,
+        worst_burst=burst if isinstance(burst, int) else _auto_burst(probe),
         most_memory=most_memory,
         certificates=certificates(name, environment),
         consumers=_transports(environment),
@@ -140,8 +140,12 @@ def watch(
     )
 
 
-AUTO_BURST = 1_000
-"""What `auto` stands for before history has taught anything: a router's ring."""
+def _auto_burst(probe: Probe) -> int:
+    """Return what `auto` stands for: a router's ring, or what an unseen hole costs.
+
+    What was lost at once within a window counts in its bound anyway.
+    """
+    return slo.auto_worst_burst(rate=-(-probe.messages * NS // probe.every))
 
 
 def _percent(target: Decimal) -> str:

@@ -94,6 +94,24 @@ def test_reload_finds_what_changed(file: Path) -> None:
     assert first.watched[1] == west
 
 
+@pytest.mark.parametrize(
+    ("probe", "expected"),
+    [
+        ("", 1_000),
+        ("worst_burst: auto, ", 1_000),
+        ("worst_burst: auto, messages: 1200, ", 2_400),
+        ("worst_burst: 40, messages: 1200, ", 40),
+    ],
+)
+def test_most_that_one_drop_can_cost(file: Path, probe: str, expected: int) -> None:
+    """By default a router's ring; `auto` knows what two unseen minutes cost, too."""
+    text = f"environments: {{lab: {{reference: {{}}, probe: {{{probe}every: 1m}}}}}}"
+    file.write_text(text)
+    (lab,) = wanted(str(file), []).watched
+
+    assert expected == lab.worst_burst
+
+
 def test_reload_finds_other_files(tmp_path: Path) -> None:
     """Certificates that are named anew are those whose end is told from then on."""
     agent = "{address: 'a:1', ca_file: ca, cert_file: one.crt, key_file: key}"

@@ -125,7 +125,7 @@ def figures(seen: Seen) -> tuple[Tile, ...]:
         Tile(figure=_burn(now.burn), label="burn rate"),
         Tile(figure=_gone(seen), label="gone in"),
         Tile(figure=NONE if age is None else elapsed(age), label="since last cycle"),
-        Tile(figure=_measured(seen), label=f"measured of {_days(now.window_ns)}"),
+        Tile(figure=_measured(seen), label=f"measured of {_reach(seen)}"),
     )
 
 
@@ -166,6 +166,15 @@ def _measured(seen: Seen) -> str:
     if coverage is None:
         return NONE
     return "all" if coverage == 1 else tight(coverage)
+
+
+def _reach(seen: Seen) -> str:
+    """Return what its window reaches over: of a young history, so much of it."""
+    whole, history = _days(seen.now.window_ns), seen.known.history
+    first_ns = None if history is None else history.first_ns
+    if history is None or first_ns is None or first_ns <= history.from_ns:
+        return whole
+    return f"the first {elapsed((seen.now.at_ns - first_ns) / NS)} of {whole}"
 
 
 def _days(window_ns: int) -> str:

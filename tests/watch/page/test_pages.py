@@ -58,6 +58,9 @@ async def test_figures_of_an_environment(tmp_path: Path) -> None:
         "12 s",
         "all",
     ] == figures
+    labels = words(text, "//dl[contains(@class, 'figures')]/div/dt")
+    assert labels[-1].startswith("measured of the first ")
+    assert labels[-1].endswith(" of 30 d")
 
 
 async def test_page_of_one_environment(tmp_path: Path) -> None:
