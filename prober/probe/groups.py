@@ -16,7 +16,7 @@ from prober.records import Arrival, Evidence
 MAX_ARRIVALS = 64
 MAX_BYTES = 4 << 20
 """What a group may have; it is booked in one go, and nothing else goes on meanwhile."""
-_BETWEEN = b"\n"
+BETWEEN = b"\n"
 """One byte, as `times` counts on."""
 
 
@@ -30,13 +30,17 @@ class Group:
     def whole(self) -> Arrival:
         """All batches, as if they had come with the last of them."""
         last = self.members[-1]
-        batches = tuple(batch for each in self.members for batch in each.batches)
-        return Arrival(batches=batches, at_ns=last.at_ns, epoch=last.epoch)
+        return Arrival(batches=self.batches, at_ns=last.at_ns, epoch=last.epoch)
+
+    @property
+    def batches(self) -> tuple[bytes, ...]:
+        """All batches, in their order."""
+        return tuple(batch for each in self.members for batch in each.batches)
 
     @property
     def raw(self) -> bytes:
         """All batches, with a byte between any two."""
-        return _BETWEEN.join(batch for each in self.members for batch in each.batches)
+        return BETWEEN.join(self.batches)
 
     def times(self, places: Iterable[int]) -> NDArray[np.int64]:
         """Return when that came which stands at some places in `raw`, ascending."""

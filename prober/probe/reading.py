@@ -16,6 +16,7 @@ from prober.clock import NS, Clock
 from prober.egress import Reader
 from prober.egress.counting import envelopes
 from prober.probe.groups import Group, grouped
+from prober.probe.proving import Proof
 from prober.records import Arrival, Evidence, Fault, Kind
 from prober.stamp import Scanner, Sightings
 
@@ -89,6 +90,7 @@ class Reading:
         counting: bool = False,
     ) -> None:
         self._reader, self._clock, self._scanner = reader, clock, scanner
+        self._proof = Proof(reader.transport)
         self._alarms = alarms
         self._unbooked_ns: int | None = None
         """What came from then on may not be booked; None if nothing waits for it."""
@@ -179,6 +181,7 @@ class Reading:
             for each in group.members:
                 yield from self._look(Group((each,)))
             return
+        self._proof.hold(group, found)
         yield Sighted(
             found=found,
             each_ns=group.times(found.places),

@@ -3,15 +3,19 @@
 Perfect is what `prober.stamp.token.decode` takes for an intact log, and nothing less.
 The tokens of a batch differ in their low digits and the first check alone, so all else
 is read only where it differs from the token before: at a *head*. A token's bytes, with
-three from behind it, are 21 words of four bytes:
+seven from behind it, are 22 words of four bytes:
 
-    word   0 ............ 16   17     18    19      20
-           prober/1 … 0000000  234_   e1c7  0b2d    . and three bytes of anybody
+    word   0 ............ 16   17     18    19      20 21
+           prober/1 … 0000000  234_   e1c7  0b2d    . and seven bytes of anybody
            as the one before?  low    first second  check
+
+or 11 of eight, of which heads are compared column by column: that takes a quarter of
+the time that comparing them as strings does.
 """
 
 import binascii
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +23,8 @@ from numpy.typing import NDArray
 from prober.stamp.search import Rows
 from prober.stamp.token import CRC_START, HIGH, HIGH_CHECK, LOWS, RUN, SENT, SIZE
 
-ROW = 84
-"""Bytes of a token and three behind it: a whole number of words."""
+ROW = 88
+"""Bytes of a token and seven behind it: a whole number of words of eight."""
 Mask = NDArray[np.bool_]
 Column = NDArray[np.int64]
 _HEAD = 68
@@ -81,12 +85,7 @@ def read(rows: Rows, run: bytes) -> Columns:
     perfect = words[:, 17] == _LOW_WORDS[0].take(low, mode="clip")
     perfect &= words[:, 18] == _LOW_WORDS[1].take(low, mode="clip")
     perfect &= rows[:, 80] == _POINT
-    # Heads as items: compared whole.
-    heads = np.ndarray(len(rows), f"V{_HEAD}", rows, strides=(ROW,))
-    differs = np.ones(len(rows), dtype=np.bool_)
-    differs[1:] = heads[1:] != heads[:-1]
-    differs[1:] |= words[1:, 19] != words[:-1, 19]
-    read, of = _read_each(rows, differs, run)
+    read, of = _read_each(rows, _differs(rows), run)
     return Columns(
         perfect=perfect & read.perfect[of],
         ours=read.ours[of],
@@ -94,6 +93,18 @@ def read(rows: Rows, run: bytes) -> Columns:
         sent_ns=read.sent_ns[of],
         sizes=read.sizes[of],
     )
+
+
+def _differs(rows: Rows) -> Mask:
+    """Tell which rows have another head, or second check, than the one before."""
+    fours, eights = rows.view(np.uint32), rows.view(np.uint64)
+    whole = [eights[:, each] for each in range(_HEAD // 8)]
+    differs = np.zeros(len(rows), dtype=np.bool_)
+    differs[:1] = True
+    columns: list[NDArray[Any]] = [*whole, fours[:, 16], fours[:, 19]]
+    for column in columns:
+        differs[1:] |= column[1:] != column[:-1]
+    return differs
 
 
 def _read_each(rows: Rows, differs: Mask, run: bytes) -> tuple[Columns, Column]:

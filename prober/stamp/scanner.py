@@ -5,10 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from prober.stamp import bulk
 from prober.stamp.bulk import Columns, Mask
 from prober.stamp.damage import Damage
+from prober.stamp.fields import alone
 from prober.stamp.search import Places, Rows, Search, Wrapping, wrappings
 from prober.stamp.token import MARK, TAGGED, WIDTH, Mark, decode, filler
 
@@ -32,6 +34,10 @@ class Sightings:
     sent_ns: "array[int]" = field(default_factory=_numbers)
     places: "array[int]" = field(default_factory=_numbers, compare=False)
     """Where in the bytes each of them starts."""
+    ends: "array[int]" = field(default_factory=_numbers, compare=False)
+    """Where in the bytes its payload, or what else it stands in, should end."""
+    odd: int = field(default=0, compare=False)
+    """How many of them do not seem to: see `prober.stamp.fields`."""
     primers: list[int] = field(default_factory=list)
     trailers: list[int] = field(default_factory=list)
     damaged: list[int | None] = field(default_factory=list)
@@ -40,10 +46,13 @@ class Sightings:
 
     def in_order(self) -> None:
         """Sort the intact messages by their places."""
-        order = np.argsort(np.asarray(self.places))
-        for name in ("sequences", "sent_ns", "places"):
+        self.keep(np.argsort(np.asarray(self.places)))
+
+    def keep(self, rows: NDArray[np.int64]) -> None:
+        """Have only some of the intact messages, in the order of these rows."""
+        for name in ("sequences", "sent_ns", "places", "ends"):
             column = np.asarray(getattr(self, name))
-            setattr(self, name, array("q", column[order].tobytes()))
+            setattr(self, name, array("q", column[rows].tobytes()))
 
 
 Contents = Callable[[], Mapping[bytes, bytes]]
@@ -107,10 +116,17 @@ class Scanner:
             stamp = self._classify(found, token, survives, text.rest(row))
             if stamp is not None:
                 counted[row] = True
-                columns.sequences[row], columns.sent_ns[row] = stamp
+                columns.sequences[row], columns.sent_ns[row] = stamp[:2]
+                columns.sizes[row] = stamp[2]
+        if not counted.any():
+            return
+        starts = text.starts[counted]
+        ends = starts + text.span(columns.sizes[counted])
+        found.odd += len(starts) - int(np.count_nonzero(alone(text.raw, starts, ends)))
         found.sequences.frombytes(columns.sequences[counted].tobytes())
         found.sent_ns.frombytes(columns.sent_ns[counted].tobytes())
-        found.places.frombytes(text.starts[counted].tobytes())
+        found.places.frombytes(starts.tobytes())
+        found.ends.frombytes(ends.tobytes())
 
     def _classify(
         self,
@@ -118,8 +134,8 @@ class Scanner:
         token: bytes,
         survives: bytes,
         rest: Callable[[int], bytes],
-    ) -> tuple[int, int] | None:
-        """Return number and time of an intact message; note anything else."""
+    ) -> tuple[int, int, int] | None:
+        """Return an intact message's number, time and width; note anything else."""
         stamp = decode(token, survives)
         if stamp is None:
             ours, sequence = self._damage.assess(token, survives)
@@ -134,7 +150,8 @@ class Scanner:
         elif stamp.mark is Mark.LOG and rest(stamp.size) != filler(stamp.size - WIDTH):
             found.damaged.append(stamp.sequence)
         else:
-            return stamp.sequence, stamp.sent_ns
+            width = stamp.size if stamp.mark is Mark.LOG else WIDTH
+            return stamp.sequence, stamp.sent_ns, width
         return None
 
 
@@ -158,15 +175,16 @@ class _Text:
 
     def __init__(self, raw: bytes, wrapping: Wrapping, starts: Places) -> None:
         self.starts = starts
-        self._raw, self._wrapping = raw, wrapping
+        self.raw, self._wrapping = raw, wrapping
+        self.span = wrapping.span
 
     def token(self, row: int) -> bytes:
-        return self._wrapping.read(self._raw, int(self.starts[row]), WIDTH)
+        return self._wrapping.read(self.raw, int(self.starts[row]), WIDTH)
 
     def rest(self, row: int) -> Callable[[int], bytes]:
         """Return what tells the bytes behind a token, given the payload's size."""
         at = int(self.starts[row])
-        return lambda size: self._wrapping.read(self._raw, at, size)[WIDTH:]
+        return lambda size: self._wrapping.read(self.raw, at, size)[WIDTH:]
 
     def columns(self, run: bytes) -> Columns:
         """Return what the tokens say; those at the very end of the bytes, nothing."""
@@ -193,16 +211,16 @@ class _Text:
         else:
             read = self._wrapping.read
             each = zip(behind.tolist(), widths.tolist(), strict=True)
-            filled[those] = [read(self._raw, at, n) == expected[:n] for at, n in each]
+            filled[those] = [read(self.raw, at, n) == expected[:n] for at, n in each]
         return filled
 
     def _inside(self, places: Places, width: int) -> int:
         """Return how many of ascending places have a width behind them."""
-        last = len(self._raw) - self._wrapping.span(width)
+        last = len(self.raw) - self._wrapping.span(width)
         return int(np.searchsorted(places, last, side="right"))
 
     def _rows(self, places: Places, width: int) -> Rows:
-        return self._wrapping.rows(self._raw, places, width)
+        return self._wrapping.rows(self.raw, places, width)
 
 
 def _all_are(rows: Rows, text: bytes) -> Mask:

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ Rows = NDArray[np.uint8]
 """A row of bytes each."""
 Words = NDArray[np.uint32]
 Mask = NDArray[np.bool_]
+Width = TypeVar("Width", int, NDArray[np.int64])
 _WORD = 4
 _PART = 1 << 16
 """Words that are looked through together: 256 kB."""
@@ -41,8 +43,7 @@ class Needle:
             (at, np.frombuffer(text, dtype=np.uint32, count=1, offset=at)[0])
             for at in ends
         ]
-        self._alike = len({int(word) for _, word in self._words}) < _WORD
-        """Two of its words are the same: each then tells of several places."""
+        self._telling, self._before = _telling(text[ends[0] :])
 
     def words_in(self, words: Words, marks: Mask, more: Mask) -> Places:
         """Return which words are one of its own; two masks are given to be used."""
@@ -55,10 +56,9 @@ class Needle:
     def near(self, words: Words, hits: Places) -> Places:
         """Return where it may start, ascending, given the words that are its own."""
         told = words[hits]
-        if not self._alike:
-            places = hits * _WORD
-            for at, word in self._words:
-                np.subtract(places, at, out=places, where=told == word)
+        if self._telling is not None:
+            telling = told.view(np.uint8)[self._telling :: _WORD]
+            places = hits * _WORD - self._words[0][0] - self._before.take(telling)
         else:
             near = [hits[told == word] * _WORD - at for at, word in self._words]
             places = np.concatenate(near)
@@ -71,6 +71,24 @@ class Needle:
             places = places[(places >= 0) & (places <= last)]
         alike = taken(raw, places, self._text.itemsize) == self._text
         return places if alike.all() else places[alike]
+
+
+def _telling(end: bytes) -> tuple[int | None, Places]:
+    """Return which byte of the words in seven bytes tells them apart, and how.
+
+    That is, by that byte, how far its word stands behind the first of the four:
+
+        ober/1_      ober ber/ er/1 r/1_      by the first: o 0, b 1, e 2, r 3
+
+    None if no byte does, as in a text that repeats itself.
+    """
+    before = np.zeros(256, dtype=np.int64)
+    for at in range(_WORD):
+        told = end[at : at + _WORD]
+        if len(set(told)) == _WORD:
+            before[list(told)] = range(_WORD)
+            return at, before
+    return None, before
 
 
 class Search:
@@ -130,14 +148,18 @@ class Wrapping:
         run: bytes,
         wrap: Callable[[bytes], bytes],
         unwrap: Callable[[bytes], bytes],
-        span: Callable[[int], int],
+        turns: tuple[int, int] = (1, 1),
     ) -> None:
+        """`turns` are so many bytes, of which each begun makes so many wrapped ones."""
+        self._bytes, self._into = turns
         # Two chances to find a damaged token: by the marker, and by the run behind it.
         self.needles = Needle(wrap(MARKER)), Needle(wrap(run + b" "))
-        self._run_at = span(len(MARKER))
+        self._run_at = self.span(len(MARKER))
         self._unwrap = unwrap
-        self.span = span
-        """How many bytes, wrapped, a number of bytes takes."""
+
+    def span(self, width: Width) -> Width:
+        """Return how many bytes, wrapped, a number of bytes takes."""
+        return -(-width // self._bytes) * self._into
 
     def starts(self, raw: bytes, marker_near: Places, run_near: Places) -> Places:
         """Return where a token starts, or what may be one, ascending.
@@ -172,11 +194,9 @@ def wrappings(run: bytes) -> tuple[Wrapping, ...]:
     As they are, first; then in base64.
     """
     return (
-        Wrapping(run, lambda text: text, lambda text: text, lambda width: width),
+        Wrapping(run, lambda text: text, lambda text: text),
         # Three bytes are four characters; a token's fields begin where such three do.
-        Wrapping(
-            run, base64.b64encode, _from_base64, lambda width: (width + 2) // 3 * 4
-        ),
+        Wrapping(run, base64.b64encode, _from_base64, turns=(3, 4)),
     )
 
 

@@ -6,6 +6,7 @@ The oracle of `prober.stamp.Scanner`. It shares with it what makes one token int
 
 import base64
 import itertools
+import math
 import re
 from collections.abc import Callable, Iterator
 
@@ -36,7 +37,9 @@ def scan(
     found = Sightings()
     damage = Damage(run.encode(), cycle_of)
     end = len(raw) if until is None else until
-    for at, unwrap in itertools.chain(_plain(run, raw), _in_base64(run, raw)):
+    plain = ((*each, (1, 1)) for each in _plain(run, raw))
+    wrapped = ((*each, (3, 4)) for each in _in_base64(run, raw))
+    for at, unwrap, (taken, made) in itertools.chain(plain, wrapped):
         token = unwrap(WIDTH)
         survives = contents().get(token, b"") if token[MARK] in TAGGED else b""
         if at >= end:
@@ -59,6 +62,8 @@ def scan(
             found.sequences.append(stamp.sequence)
             found.sent_ns.append(stamp.sent_ns)
             found.places.append(at)
+            size = stamp.size if stamp.mark is Mark.LOG else WIDTH
+            found.ends.append(at + math.ceil(size / taken) * made)
     found.in_order()
     return found
 
