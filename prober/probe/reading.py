@@ -20,9 +20,9 @@ from prober.probe.proving import Proof
 from prober.records import Arrival, Evidence, Fault, Kind
 from prober.stamp import Scanner, Sightings
 
-GATHER_SECONDS = 0.02
-"""How often at most arrivals are looked through: fifty times a second. Their times were
-taken when they came, and to look through many at once costs each of them less."""
+GATHER_SECONDS = 0.05
+"""How often at most arrivals are looked through: twenty times a second. Their times
+were taken when they came, and to look through many at once costs each of them less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
