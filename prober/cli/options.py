@@ -45,6 +45,7 @@ class Options:
     json: str | None
     junit: str | None
     report: tuple[str, ...]
+    calibration: str | None
     quiet: bool
     agent: str | None
     rlp: str | None
@@ -216,6 +217,12 @@ _OPTIONS: tuple[Callable[[_Command], _Command], ...] = (
         metavar="FILE",
         panel="What is told",
         help="Write the report; its suffix picks the format; repeatable.",
+    ),
+    click.option(
+        "--calibration",
+        metavar="FILE",
+        panel="What is told",
+        help="Tell with it what `prober calibrate --json FILE` found.",
     ),
     click.option(
         "--junit",

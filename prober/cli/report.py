@@ -3,7 +3,7 @@
 import gc
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import chain
 from typing import TYPE_CHECKING, Literal
@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING, Literal
 import rich_click as click
 
 from prober.cli import again, values
+from prober.cli import rows as rows_
 from prober.cli.moments import Moment
-from prober.cli.reporting import file_options, files, show, write
+from prober.cli.reporting import (
+    calibration_of,
+    file_options,
+    files,
+    show,
+    write,
+)
 from prober.cli.stored import known, location, opened, store_options
 from prober.clock import NS, SystemClock
 from prober.errors import UsageError
@@ -87,6 +94,16 @@ class Stretch:
     help="The most messages one drop can cost.  [default: as it was probed]",
 )
 @click.option(
+    "--rows",
+    type=click.Choice(rows_.KINDS),
+    help="Of CSV and Parquet: sums of hours or days, or each cycle.  [default: hours]",
+)
+@click.option(
+    "--calibration",
+    metavar="FILE",
+    help="Tell with it what `prober calibrate --json FILE` found.",
+)
+@click.option(
     "--fail-on",
     type=click.Choice(["violated", "at-risk"]),
     help="Exit 1 if an objective was missed, or less than a quarter of its budget is "
@@ -106,6 +123,8 @@ def report(
     /,
     *,
     envs: tuple[str, ...],
+    rows: rows_.Kind | None,
+    calibration: str | None,
     fail_on: str | None,
     inconclusive_exit: int | None,
     outputs: tuple[str, ...],
@@ -128,12 +147,16 @@ def report(
     asked = Asked(**window)  # type: ignore[arg-type]
     _check(asked)
     wanted = files(outputs, formats, json=json)
+    rows_.check(rows, wanted)
+    calibrated = calibration_of(calibration)
     with uncollected():
         with opened(location(store, config)) as history:
             told = _told(history, envs, asked)
+            table = rows_.rows_of(history, told, rows)
         held = told.reports if isinstance(told, Environments) else (told,)
         _check_gate(held, fail_on, inconclusive_exit)
-        write(told, wanted)
+        told = replace(told, calibration=calibrated)
+        write(told, wanted, table)
         show(told, wanted, quiet=quiet)
     ctx.exit(gate(held, fail_on, inconclusive_exit))
 

@@ -10,7 +10,8 @@ from prober.cli import output
 from prober.errors import UsageError
 
 if TYPE_CHECKING:  # commands import what they need when they run
-    from prober.report.formats import Subject
+    from prober.records import Calibration
+    from prober.report.formats import Rows, Subject
 
 _Command = Callable[..., Any]
 
@@ -105,15 +106,19 @@ def _check(found: Sequence[File]) -> None:
         FORMATS[each.format].load()
 
 
-def write(subject: "Subject", found: Iterable[File]) -> None:
+def write(
+    subject: "Subject", found: Iterable[File], rows: "Rows | None" = None
+) -> None:
     """Write every file; what cannot be written goes to standard output instead.
 
-    JSON first: it holds everything, whatever becomes of the others.
+    JSON first: it holds everything, whatever becomes of the others. `rows` are those of
+    tables, where they are not the subject's own.
     """
-    from prober.report.formats import FORMATS
+    from prober.report.formats import FORMATS, TABULAR
 
     for each in sorted(found, key=lambda each: each.format != "json"):
-        output.write_document(FORMATS[each.format].render(subject), each.path)
+        what = rows if rows is not None and each.format in TABULAR else subject
+        output.write_document(FORMATS[each.format].render(what), each.path)
 
 
 def show(
@@ -130,3 +135,16 @@ def show(
     if not quiet:
         taken = output.STDOUT in {each.path for each in found}
         terminal.render(subject, Console(stderr=aside or taken))
+
+
+def calibration_of(path: str | None) -> "Calibration | None":
+    """Return the calibration that a file tells of; None without one.
+
+    Raises UsageError when it is no document of a calibration.
+    """
+    if path is None:
+        return None
+    from prober.cli import documents
+    from prober.report.calibrated import calibration_of
+
+    return documents.read(path, calibration_of, wrote="prober calibrate --json")

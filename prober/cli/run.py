@@ -96,6 +96,7 @@ def _run(options: Options, target: "Target") -> int:
     from prober.report.comparison import reasons
 
     wanted = reporting.files(options.report, json=options.json, junit=options.junit)
+    calibration = reporting.calibration_of(options.calibration)
     before = None if options.baseline is None else compare.read(options.baseline)
     job = job_of(options, target)
     decision = _decision(options, job.plan)
@@ -117,6 +118,7 @@ def _run(options: Options, target: "Target") -> int:
         failure=str(failure) if failure else None,
         window_ns=target.window_ns,
     )
+    told = replace(told, calibration=calibration)
     quiet = options.quiet or failure is not None
     reporting.write(told, wanted)
     reporting.show(told, wanted, quiet=quiet, aside=bool(options.command))

@@ -5,6 +5,7 @@
                   hours and days (slots), what happened (incidents)
     environments  several of them, the worst first
     comparison    before and after
+    calibrated    a document of a calibration, to stand in a report
     again         a run of history as the result that it was
     formats       the table of formats, and which of them a file is in
     answer        what it comes to: sentences, and the one-line form

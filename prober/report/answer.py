@@ -1,6 +1,7 @@
 """The answer, in sentences and in one line: the count first, the nines last."""
 
 import math
+from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 
@@ -38,8 +39,7 @@ def line(report: Report) -> list[str]:
     if worst is None:
         return []
     told = lossy(worst.lossy_cycles, "lossy cycle", worst.largest_loss)
-    where = worst.name if len(report.consumers) > 1 else ""
-    return line_of(worst, report.claim, told, where)
+    return line_of(worst, report.claim, told, whose(worst, report.consumers))
 
 
 def line_of(
@@ -66,16 +66,28 @@ def _partial(report: Report) -> str:
 
 def _finding(report: Report) -> str:
     """Return what was found, without an objective to hold it against."""
-    where = len(report.consumers) > 1
-    return finding(report.worst, where=where)
+    return finding(report.worst, whose(report.worst, report.consumers))
 
 
-def finding(worst: Consumer | Watched | None, *, where: bool) -> str:
-    """Return what was found on the worst consumer, named if there are several."""
+def whose(
+    worst: Consumer | Watched | None, consumers: Sequence[Consumer | Watched]
+) -> str:
+    """Return which of several consumers is told of: `every consumer` if all are alike.
+
+    Empty for a single one.
+    """
+    if worst is None or len(consumers) == 1:
+        return ""
+    fared = {(c.valid.bad, c.valid.accepted, c.coverage, c.unseen) for c in consumers}
+    return "every consumer" if len(fared) == 1 else worst.name
+
+
+def finding(worst: Consumer | Watched | None, where: str) -> str:
+    """Return what was found on the worst consumer, which `where` names."""
     if worst is None:
         return "NO DATA: no message was accepted in a cycle that counts."
     bad, total = worst.valid.bad, worst.valid.accepted
-    on = f" on {worst.name}" if where else ""
+    on = f" on {where}" if where else ""
     if bad:
         rate = slo.one_in(bad, total)
         return f"LOSS{on}: {bad:,} of {total:,} messages lost or damaged, {rate}."

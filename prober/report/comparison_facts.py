@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from prober import slo
 from prober.report.comparison import Compared, Comparison, Side, reasons
-from prober.report.facts import Fact, Table
+from prober.report.facts import Fact, Table, latencies
 from prober.report.screen import Screen, safe
-from prober.report.words import duration, many, moment
+from prober.report.words import many, moment
 
 _STATES = {
     "worse": "violated",
@@ -48,14 +48,12 @@ def _counts(found: Comparison) -> Table | None:
 
 
 def _latencies(found: Comparison) -> Table | None:
-    rows = []
-    for each in found.consumers:
-        for when, sample in (("before", each.before), ("after", each.after)):
-            took = sample.latency
-            times = (took.p50, took.p90, took.p99, took.p999, took.max)
-            rows.append((f"{each.consumer} {when}", *map(duration, times)))
-    header = ("latency", "p50", "p90", "p99", "p99.9", "max")
-    return Table(header=header, rows=tuple(rows)) if rows else None
+    measured = [
+        (f"{each.consumer} {when}", sample.latency)
+        for each in found.consumers
+        for when, sample in (("before", each.before), ("after", each.after))
+    ]
+    return latencies(measured) if measured else None
 
 
 def _facts(found: Comparison) -> Iterable[Fact]:

@@ -1,4 +1,4 @@
-"""CSV for spreadsheets: the cycles of a run, the hours of windows, both sides compared.
+"""CSV for spreadsheets: cycles, hours or days of windows, both sides compared.
 
 A spreadsheet takes what begins like a formula for one, so that such a text has an
 apostrophe before it.
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from prober.report import frames
 from prober.report.comparison import Comparison
 from prober.report.environments import Environments
-from prober.report.formats import Subject
+from prober.report.formats import Rows, Subject
 from prober.report.words import harmless
 
 if TYPE_CHECKING:  # imported when it is used
@@ -18,14 +18,16 @@ if TYPE_CHECKING:  # imported when it is used
 _FORMULA = ("=", "+", "-", "@")
 
 
-def render(subject: Subject) -> str:
+def render(subject: Subject | Rows) -> str:
     """Return the rows of a subject below a header; times in RFC 3339, UTC."""
     return written(frame(subject))
 
 
-def frame(subject: Subject) -> "pd.DataFrame":
+def frame(subject: Subject | Rows) -> "pd.DataFrame":
     """Return the rows of a subject, as `prober.report.frames` documents them."""
     match subject:
+        case Rows():
+            return subject.frame
         case Environments():
             return frames.windows(subject.reports)
         case Comparison():

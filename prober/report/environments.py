@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from prober import __version__
+from prober.records import Calibration
 from prober.report.environment import EnvironmentReport
 
 
@@ -18,6 +19,8 @@ class Environments:
     python: str
     made_ns: int
     reports: tuple[EnvironmentReport, ...]
+    calibration: Calibration | None = None
+    """What the instrument itself was found to be worth, where that is to be told."""
 
 
 _ORDER = ("violated", "inconclusive", "no_data", "met", None)

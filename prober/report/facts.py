@@ -11,7 +11,7 @@ from prober.ledger.scraped import EXPIRED
 from prober.records import BufferDrops, State, WriterResult
 from prober.report import paths
 from prober.report.cost import outlasted, sentence
-from prober.report.model import Aside, Consumer, GapSize, Report
+from prober.report.model import Aside, Consumer, GapSize, Latency, Report
 from prober.report.platform import DROPPED, DROPS, PlatformCounter
 from prober.report.words import MARKS, STATES, duration, many, moment, rate
 
@@ -36,7 +36,10 @@ class Table:
 
 def tables(report: Report) -> tuple[Table, ...]:
     """Return fates and latencies; nothing without consumers."""
-    return (_counts(report), _latencies(report)) if report.consumers else ()
+    if not report.consumers:
+        return ()
+    measured = ((each.name, each.latency) for each in report.consumers)
+    return _counts(report), latencies(measured)
 
 
 def facts(report: Report) -> list[Fact]:
@@ -73,13 +76,13 @@ def _counts(report: Report) -> Table:
     return Table(header=("messages", *header), rows=tuple(rows))
 
 
-def _latencies(report: Report) -> Table:
+def latencies(measured: Iterable[tuple[str, Latency]]) -> Table:
+    """Return the quantiles of each, by what it is called."""
     header = ("latency", "p50", "p90", "p99", "p99.9", "max")
     rows = []
-    for each in report.consumers:
-        took = each.latency
+    for name, took in measured:
         times = (took.p50, took.p90, took.p99, took.p999, took.max)
-        rows.append((each.name, *map(duration, times)))
+        rows.append((name, *map(duration, times)))
     return Table(header=header, rows=tuple(rows))
 
 

@@ -5,15 +5,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from types import ModuleType
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from prober.errors import UsageError
 from prober.report.comparison import Comparison
 from prober.report.environments import Environments
 from prober.report.model import Report
 
+if TYPE_CHECKING:  # imported when it is used
+    import pandas as pd
+
 Subject: TypeAlias = Report | Environments | Comparison
 """What a report can be of: a run, environments over windows, before and after."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Rows in the place of those that a subject has, for formats that are tables."""
+
+    frame: "pd.DataFrame"
+
+
+TABULAR = ("csv", "parquet")
+"""The names of those formats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +56,7 @@ class Format:
                 f"{self.suffixes[0]} files need {error.name}: {needed}"
             ) from error
 
-    def render(self, subject: Subject) -> str | bytes:
+    def render(self, subject: Subject | Rows) -> str | bytes:
         """Return a subject as a whole file; raises as `load` does."""
         rendered: str | bytes = self.load().render(subject)
         return rendered

@@ -2,18 +2,21 @@
 
 import base64
 import hashlib
+from dataclasses import replace
 from functools import singledispatch
 
 from markupsafe import Markup
 
 from prober.report.comparison import Comparison
 from prober.report.environments import Environments
+from prober.report.facts import Table
 from prober.report.formats import Subject
 from prober.report.html_comparison import comparison_page
-from prober.report.html_parts import Page
+from prober.report.html_parts import Page, Section
 from prober.report.html_run import run_page
 from prober.report.html_window import environment_page, overview_page
 from prober.report.model import Report
+from prober.report.pages import calibrated
 from prober.report.styles import page_style, picture_style
 from prober.report.templating import templates
 
@@ -35,7 +38,7 @@ def page(subject: Subject, *, printed: bool = False) -> str:
         templates()
         .get_template("report.html")
         .render(
-            pages=pages(subject),
+            pages=_with_calibration(pages(subject), subject),
             loud=("corrupt", "lost"),
             # Ours, and allowed by its hash: no other style and no script may run.
             style=Markup(style),  # noqa: S704
@@ -43,6 +46,22 @@ def page(subject: Subject, *, printed: bool = False) -> str:
             dress=_dressed if printed else None,
         )
     )
+
+
+def _with_calibration(found: tuple[Page, ...], subject: Subject) -> tuple[Page, ...]:
+    """Return pages of which the first ends with what the instrument is worth."""
+    told = [
+        Section(
+            title="What the instrument is worth",
+            facts=tuple(
+                ("" if n else "calibration", s) for n, s in enumerate(each.answer)
+            ),
+            tables=tuple(part for part in each.parts if isinstance(part, Table)),
+        )
+        for each in calibrated(subject)
+    ]
+    first, *others = found
+    return (replace(first, sections=(*first.sections, *told)), *others)
 
 
 def _dressed(picture: Markup) -> Markup:

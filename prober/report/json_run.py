@@ -13,6 +13,7 @@ from prober.report.cost import Cost
 from prober.report.json_values import (
     Json,
     budget,
+    calibration,
     claim,
     finite,
     latency,
@@ -47,6 +48,7 @@ def document(report: Report) -> dict[str, Json]:
         "health": {name: finite(v) for name, v in report.result.health.items()},
         "warnings": list(report.result.warnings),
         "command": _command(report.result.command, report.cost),
+        **calibration(report.calibration),
     }
 
 

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from prober import slo
 from prober.clock import NS
+from prober.records import Calibration
 from prober.report.model import Budget, GapSize, Latency
 from prober.report.platform import Platform
 
@@ -119,3 +120,21 @@ def number(value: Fraction | None) -> float | None:
 def finite(value: float) -> float | None:
     """Return a number, or None for what JSON has no word for."""
     return value if math.isfinite(value) else None
+
+
+def calibration(found: Calibration | None) -> dict[str, Json]:
+    """Return the property that tells of a calibration; nothing where there is none."""
+    if found is None:
+        return {}
+    untold = found.untold or found.partial
+    return {
+        "calibration": {
+            "made_at": time(found.started_at_ns),
+            "exact": False if found.disagreeing else None if untold else True,
+            "partial": found.partial,
+            "trials": len(found.trials),
+            "untold": found.untold,
+            "disagree": [each.name for each in found.trials if each.agrees is False],
+            "exact_up_to": found.exact_up_to,
+        }
+    }

@@ -10,6 +10,7 @@ from prober.report.incidents import Hit, Incident, Noted
 from prober.report.json_values import (
     Json,
     budget,
+    calibration,
     claim,
     gap,
     latency,
@@ -32,6 +33,7 @@ def document(subject: Environments) -> dict[str, Json]:
         "prober": prober(subject.version, subject.python),
         "made_at": time(subject.made_ns),
         "environments": [_environment(each) for each in subject.reports],
+        **calibration(subject.calibration),
     }
 
 

@@ -14,6 +14,7 @@ from prober.clock import NS
 from prober.histogram import Histogram
 from prober.records import (
     BufferDrops,
+    Calibration,
     ConsumerResult,
     Counts,
     CycleResult,
@@ -196,6 +197,8 @@ class Report:
     """What stands behind the bounds, by consumer; empty unless it was asked for."""
     cost: Cost | None
     """What was lost while the command ran that the run went on beside; None without."""
+    calibration: Calibration | None = None
+    """What the instrument itself was found to be worth, where that is to be told."""
 
 
 def build(

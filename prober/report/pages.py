@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from functools import singledispatch
 
 from prober import slo
-from prober.report import window_facts
-from prober.report.answer import HOLES, finding, left, line_of, lossy, promise
+from prober.report import calibration, window_facts
+from prober.report.answer import HOLES, finding, left, line_of, lossy, promise, whose
 from prober.report.comparison import Comparison
 from prober.report.comparison_facts import comparison_screen
 from prober.report.environment import EnvironmentReport
@@ -25,13 +25,21 @@ def pages(subject: Report | Environments | Comparison) -> tuple[Screen, ...]:
 
 @pages.register
 def _of_run(subject: Report) -> tuple[Screen, ...]:
-    return (screen(subject),)
+    return (screen(subject), *calibrated(subject))
 
 
 @pages.register
 def _of_environments(subject: Environments) -> tuple[Screen, ...]:
     told = tuple(environment(each) for each in subject.reports)
-    return told if len(told) == 1 else (overview(subject), *told)
+    first = () if len(told) == 1 else (overview(subject),)
+    return (*first, *told, *calibrated(subject))
+
+
+def calibrated(subject: Report | Environments | Comparison) -> tuple[Screen, ...]:
+    """Return what the instrument was found to be worth, where that is to be told."""
+    if isinstance(subject, Comparison) or subject.calibration is None:
+        return ()
+    return (calibration.section(subject.calibration),)
 
 
 @pages.register
@@ -82,7 +90,7 @@ def _length(report: EnvironmentReport) -> str:
 
 
 def _finding(report: EnvironmentReport) -> str:
-    return finding(report.worst, where=len(report.consumers) > 1)
+    return finding(report.worst, whose(report.worst, report.consumers))
 
 
 def line(report: EnvironmentReport) -> list[str]:
@@ -91,7 +99,7 @@ def line(report: EnvironmentReport) -> list[str]:
     if worst is None:
         return []
     hours = lossy(worst.lossy_hours, "lossy hour", worst.largest_hour)
-    where = worst.name if len(report.consumers) > 1 else ""
+    where = whose(worst, report.consumers)
     return line_of(worst, report.claim, hours, where)
 
 

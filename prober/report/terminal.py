@@ -12,7 +12,7 @@ from rich.text import Text
 
 from prober.report.facts import Fact, Table
 from prober.report.formats import Subject
-from prober.report.pages import pages
+from prober.report.pages import calibrated, pages
 from prober.report.screen import Part, Screen, safe
 
 _COLOURS: Mapping[str | None, str] = {
@@ -36,7 +36,8 @@ _SPACE = "  "
 
 def render(subject: Subject, console: Console) -> None:
     """Write a report to a console, as one screen; of several environments a table."""
-    show(safe(pages(subject)[0], console.encoding), console)
+    for told in (pages(subject)[0], *calibrated(subject)):
+        show(safe(told, console.encoding), console)
 
 
 def show(told: Screen, console: Console) -> None:

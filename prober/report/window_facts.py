@@ -6,6 +6,7 @@ from fractions import Fraction
 from prober import slo
 from prober.clock import NS
 from prober.history import Annotation
+from prober.report import facts
 from prober.report.answer import left
 from prober.report.environment import EnvironmentReport
 from prober.report.facts import Fact, Table, counter_text, gaps_text
@@ -14,7 +15,6 @@ from prober.report.slots import DAY_NS
 from prober.report.watched import SetAside, Watched
 from prober.report.words import (
     STATES,
-    duration,
     many,
     moment,
     rate,
@@ -74,14 +74,7 @@ def counts(report: EnvironmentReport) -> Table:
 
 def latencies(report: EnvironmentReport) -> Table:
     """Return the latencies of each consumer."""
-    rows = []
-    for each in report.consumers:
-        took = each.latency
-        times = (took.p50, took.p90, took.p99, took.p999, took.max)
-        rows.append((each.name, *map(duration, times)))
-    return Table(
-        header=("latency", "p50", "p90", "p99", "p99.9", "max"), rows=tuple(rows)
-    )
+    return facts.latencies((each.name, each.latency) for each in report.consumers)
 
 
 def window(report: EnvironmentReport) -> str:

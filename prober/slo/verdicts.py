@@ -90,7 +90,8 @@ def verdict(
         return _verdict("could_not_probe", f"COULD NOT PROBE: {failure}")
     evidence = concerned(evidence)
     if target is None:
-        seen = "; ".join(lost_of(e.counted) + _on(e, evidence) for e in evidence)
+        told = (lost_of(each.counted) + _on(each, evidence) for each in evidence)
+        seen = "; ".join(dict.fromkeys(told))
         return _verdict(None, f"No objective was given: {seen or _NOTHING}.")
     judged = [
         _judge(
@@ -127,7 +128,11 @@ _NOTHING = "no message was accepted in a cycle that counts"
 
 
 def _on(one: Evidence, among: Sequence[Evidence]) -> str:
-    return f" on {one.consumer}" if len(among) > 1 else ""
+    """Return on which of several consumers; none is named where all fared alike."""
+    if len(among) == 1:
+        return ""
+    alike = len({(e.counted, e.worst, e.best, e.coverage) for e in among}) == 1
+    return " on every consumer" if alike else f" on {one.consumer}"
 
 
 def _verdict(state: VerdictState | None, reason: str) -> Verdict:

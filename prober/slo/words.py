@@ -15,13 +15,16 @@ _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 def one_in(bad: int, total: int) -> str:
     """Return `1 in 3,219`, the rate of a loss, cut off downwards.
 
-    `none` when nothing was bad, `all` when everything was, `no data` for nothing.
+    `none` when nothing was bad, `all` when everything was, `nearly all` where that is
+    what `1 in 1.0` would be, `no data` for nothing.
     """
     bad, total = tally(bad, total)
     if not total:
         return NO_DATA
     if bad in (0, total):
         return "all" if bad else "none"
+    if 10 * total < 11 * bad:
+        return "nearly all"
     if total < _FEW * bad:
         return f"1 in {floor_text(Fraction(total, bad), 1)}"
     return f"1 in {total // bad:,}"

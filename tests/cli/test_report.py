@@ -5,11 +5,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from prober.cli import report
 from prober.clock import NS
 from prober.errors import UsageError
+from prober.report import frames
 from prober.store import open_store
 from tests.cli import histories
 from tests.cli.histories import WINDOW
@@ -312,3 +314,39 @@ def test_gates_of_a_run(prober: Prober, slo: str, condition: str, code: int) -> 
     assert code == prober(
         "report", histories.AFTER, "-q", "--slo", slo, "--fail-on", condition
     )
+
+
+def test_rows_are_hours_days_or_cycles(prober: Prober, tmp_path: Path) -> None:
+    """Each way the same messages are told, cycles as the window has them."""
+    found = {}
+    for kind in ("hours", "days", "cycles"):
+        path = tmp_path / f"{kind}.csv"
+        prober("report", *WINDOW, "-q", "--rows", kind, "-o", str(path))
+        found[kind] = pd.read_csv(path)
+
+    rows = {kind: len(frame) for kind, frame in found.items()}
+    assert {"hours": 6, "days": 2, "cycles": 358} == rows
+    assert 1 == len({frame["lost"].sum() for frame in found.values()})
+    assert list(frames.CYCLES) == list(found["cycles"].columns)
+    assert ["loss", "pass"] == sorted(found["cycles"]["state"].unique())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--rows", "days"), "--rows is of CSV and Parquet: add -o FILE.csv"),
+        (
+            (histories.AFTER, "--rows", "hours", "--format", "csv"),
+            "a run has rows of cycles alone: leave out --rows",
+        ),
+    ],
+)
+def test_rows_that_cannot_be(
+    prober: Prober,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    sentence: str,
+) -> None:
+    """Rows are of tables, and a run has no hours."""
+    assert 2 == prober("report", *arguments)
+    assert sentence in " ".join(capsys.readouterr().err.split())

@@ -26,6 +26,7 @@ SUBJECTS: Mapping[str, Callable[[], Subject]] = {
     "month": lambda: window([histories.month()]),
     "foundations": lambda: window(histories.foundations()),
     "upgrade": samples.upgrade,
+    "deploy": samples.deploy,
 }
 """What each folder shows."""
 BULKY = {("foundations", "report.csv")}

@@ -198,6 +198,42 @@ def inconclusive() -> RunResult:
     )
 
 
+def deployed() -> RunResult:
+    """A deploy ran beside it, and cost two laps of a ring on one of two consumers."""
+
+    def outcome(index: int, name: str) -> CycleResult:
+        first = index * 200
+        gaps = {14: Span(first=first + 60, count=140), 15: Span(first=first, count=200)}
+        lost = [gaps[index]] if index in gaps and name == "gateway" else []
+        return cycle(index, 200, consumer=name, gaps=lost)
+
+    names = {"gateway": "rlp_gateway", "rlp": "rlp"}
+    consumers = [
+        consumer(
+            (outcome(index, name) for index in range(40)),
+            transport=transport,
+            slowest_ms=780,
+        )
+        for name, transport in names.items()
+    ]
+    merged = (Span(first=2_860, count=340),)
+    return run(
+        plan(8_000, 40, rate_asked=200.0, lost_after_ns=60 * NS),
+        dataclasses.replace(consumers[0], gaps=merged),
+        consumers[1],
+        seconds=101.2,
+        environment="prod_eu",
+        written_to=("agent at 10.0.4.7:3458",),
+        command=Command(
+            name="bosh",
+            started_ns=START_NS + 2 * NS,
+            ended_ns=START_NS + 35 * NS,
+            exit_code=0,
+            outlasted=False,
+        ),
+    )
+
+
 def no_data() -> RunResult:
     """The only consumer was cut off before anything was sent, and stayed away."""
     reason, state = "consumer disconnected", State.INCONCLUSIVE
@@ -265,6 +301,11 @@ MADE: Mapping[str, Callable[[], RunResult]] = {
     "no_data": no_data,
 }
 TARGET = Decimal("0.99")
+
+
+def deploy() -> Report:
+    """Return the report of `prober run ENV --while`, with the versions held fixed."""
+    return build(deployed(), TARGET, version="0.1.0", python="3.11.0")
 
 
 def sample(name: str) -> Report:

@@ -128,7 +128,7 @@ def test_one_consumer(rows: list[tuple[int, Row]], state: str, reason: str) -> N
 @pytest.mark.parametrize(
     ("others", "state", "reason"),
     [
-        ([[(100, PASS)]], "met", "WITHIN BUDGET on rlp: none"),
+        ([[(100, PASS)]], "met", "WITHIN BUDGET on every consumer: none"),
         ([[(99, PASS), (1, loss(5))]], "met", "WITHIN BUDGET on v1: 5 of 10,000"),
         ([[(99, PASS), (1, loss(50))]], "violated", "OVER BUDGET on v1: 50 of"),
         ([[(50, PASS), (50, OURS)]], "inconclusive", "CANNOT TELL on v1: measured"),
@@ -148,7 +148,7 @@ def test_one_consumer(rows: list[tuple[int, Row]], state: str, reason: str) -> N
 def test_several_consumers(
     others: list[list[tuple[int, Row]]], state: str, reason: str
 ) -> None:
-    """The objective holds for each consumer alone, and the worst one speaks."""
+    """Each consumer has to hold the objective; the worst speaks if they differ."""
     names = ("v1", "v2")
     found = slo.verdict(
         [

@@ -1,0 +1,72 @@
+"""Which rows tables of a report have: `--rows` of `prober report`."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from prober.errors import UsageError
+from prober.history import HOUR_NS
+
+if TYPE_CHECKING:  # what is heavy is imported by who runs
+    from prober.cli.reporting import File
+    from prober.history import CycleRecord
+    from prober.report import Report
+    from prober.report.environment import EnvironmentReport
+    from prober.report.environments import Environments
+    from prober.report.formats import Rows
+    from prober.store import Store
+
+Kind = Literal["hours", "days", "cycles"]
+KINDS: tuple[Kind, ...] = ("hours", "days", "cycles")
+_DAY_NS = 24 * HOUR_NS
+
+
+def check(kind: Kind | None, wanted: Sequence["File"]) -> None:
+    """Refuse rows for which there is no file."""
+    from prober.report.formats import TABULAR
+
+    if kind is not None and not any(each.format in TABULAR for each in wanted):
+        raise UsageError("--rows is of CSV and Parquet: add -o FILE.csv")
+
+
+def rows_of(
+    history: "Store", told: "Environments | Report", kind: Kind | None
+) -> "Rows | None":
+    """Return the rows that are asked for; None for those that the report has itself.
+
+    Raises UsageError for hours and days of a run, which has cycles alone.
+    """
+    from prober.report import Report, frames
+    from prober.report.formats import Rows
+
+    if isinstance(told, Report):
+        if kind in ("hours", "days"):
+            raise UsageError("a run has rows of cycles alone: leave out --rows")
+        return None
+    if kind == "days":
+        return Rows(frame=frames.windows(told.reports, every="1D"))
+    if kind == "cycles":
+        parts = (part for each in told.reports for part in _parts(history, each))
+        return Rows(frame=frames.cycles_of_many(parts))
+    return None
+
+
+def _parts(
+    history: "Store", report: "EnvironmentReport"
+) -> Iterator[list["CycleRecord"]]:
+    """Yield the cycles that became final in a window, those due in a day at a time."""
+    lost_after_ns = report.run.plan.lost_after_ns if report.run else 0
+    from_ns = report.from_ns - lost_after_ns - HOUR_NS
+    for start_ns in range(from_ns, report.until_ns, _DAY_NS):
+        due = history.cycles(
+            report.environment,
+            mode="continuous",
+            from_ns=start_ns,
+            to_ns=min(start_ns + _DAY_NS, report.until_ns),
+            oldest_first=True,
+        )
+        yield [
+            each
+            for each in due
+            if each.state is not None
+            and report.from_ns <= (each.final_ns or 0) < report.until_ns
+        ]
