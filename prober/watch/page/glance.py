@@ -69,6 +69,11 @@ class Glance:
         return self.seen.now.environment
 
     @property
+    def young(self) -> str:
+        """How long it is known, where that is less than its window; else empty."""
+        return _young(self.seen)
+
+    @property
     def us(self) -> str:
         """Whether it is our own fault: `no (5 of 5)`; empty where nobody looked."""
         checks = self.seen.now.checks
@@ -116,14 +121,12 @@ def figures(seen: Seen) -> tuple[Tile, ...]:
     """Return the figures that tell how it stands, in their order."""
     now = seen.now
     nines, supports = _nines(seen)
-    budget = now.budget.remaining if now.budget else None
-    share = NONE if budget is None else left(Fraction(budget)).removesuffix(" left")
     age = None if now.last_cycle_ns is None else (now.at_ns - now.last_cycle_ns) / NS
     return (
         Tile(figure=nines, label=supports),
-        Tile(figure=share, label="budget left" if now.target else "no objective"),
+        _budget(seen),
         Tile(figure=_burn(now.burn), label="burn rate"),
-        Tile(figure=_gone(seen), label="gone in"),
+        _gone(seen),
         Tile(figure=NONE if age is None else elapsed(age), label="since last cycle"),
         Tile(figure=_measured(seen), label=f"measured of {_reach(seen)}"),
     )
@@ -133,7 +136,8 @@ def _nines(seen: Seen) -> tuple[str, str]:
     """Return the nines of the worst consumer, and what they are worth."""
     worth = seen.worth
     if worth is None:
-        return NONE, "nothing counted yet"
+        known = seen.now.last_cycle_ns is None
+        return NONE, "nothing counted yet" if known else "not read from history"
     bad, total = worth.bad, worth.total
     bound = max(0.0, -math.log10(worth.upper95))
     supported = f"≥ {int(bound * 100) / 100:.2f}"
@@ -145,6 +149,20 @@ def _nines(seen: Seen) -> tuple[str, str]:
     return f"{supported} nines", f"none of {total:,} lost"
 
 
+def _budget(seen: Seen) -> Tile:
+    """Return what is left of the budget, or how many times over it is spent."""
+    now = seen.now
+    remaining = now.budget.remaining if now.budget else None
+    if remaining is None:
+        objective = now.target or seen.known.history is None  # else nobody knows
+        return Tile(figure=NONE, label="budget left" if objective else "no objective")
+    told = left(Fraction(remaining))
+    if remaining < 0:
+        times = told.removeprefix("spent ").removesuffix(" times")
+        return Tile(figure=f"{times}\N{MULTIPLICATION SIGN}", label="budget spent")
+    return Tile(figure=told.removesuffix(" left"), label="budget left")
+
+
 def _burn(burn: float | None) -> str:
     if burn is None:
         return NONE
@@ -154,11 +172,17 @@ def _burn(burn: float | None) -> str:
     return f"{burn:,.1f}{times}" if burn else f"0{times}"
 
 
-def _gone(seen: Seen) -> str:
+def _gone(seen: Seen) -> Tile:
+    """Return when nothing of the budget is left, at the pace of now."""
     now = seen.now
+    remaining = now.budget.remaining if now.budget else None
+    if remaining is not None and remaining <= 0:
+        return Tile(figure="already", label="gone")
     if now.gone_in_ns is None or now.gone_in_ns >= now.window_ns:
-        return "not soon" if now.budget and now.burn is not None else NONE
-    return elapsed(now.gone_in_ns / NS)
+        told = "not soon" if now.budget and now.burn is not None else NONE
+    else:
+        told = elapsed(now.gone_in_ns / NS)
+    return Tile(figure=told, label="gone in")
 
 
 def _measured(seen: Seen) -> str:
@@ -170,11 +194,16 @@ def _measured(seen: Seen) -> str:
 
 def _reach(seen: Seen) -> str:
     """Return what its window reaches over: of a young history, so much of it."""
-    whole, history = _days(seen.now.window_ns), seen.known.history
+    whole, young = _days(seen.now.window_ns), _young(seen)
+    return f"the first {young} of {whole}" if young else whole
+
+
+def _young(seen: Seen) -> str:
+    history = seen.known.history
     first_ns = None if history is None else history.first_ns
     if history is None or first_ns is None or first_ns <= history.from_ns:
-        return whole
-    return f"the first {elapsed((seen.now.at_ns - first_ns) / NS)} of {whole}"
+        return ""
+    return elapsed((seen.now.at_ns - first_ns) / NS)
 
 
 def _days(window_ns: int) -> str:

@@ -63,6 +63,19 @@ async def test_figures_of_an_environment(tmp_path: Path) -> None:
     assert labels[-1].endswith(" of 30 d")
 
 
+async def test_budget_that_is_spent(tmp_path: Path) -> None:
+    """It is told how many times over, and not that so much of it is left."""
+    async with page(tmp_path, live()) as (client, store, _):
+        fill(store, "prod_eu", lost=[300] * 5)
+        text = (await client.get("/")).text
+
+    figures = words(text, "//dl[contains(@class, 'figures')]/div/dd")
+    labels = words(text, "//dl[contains(@class, 'figures')]/div/dt")
+    times = "\N{MULTIPLICATION SIGN}"
+    assert (f"17{times}", "budget spent") == (figures[1], labels[1])
+    assert ("already", "gone") == (figures[3], labels[3])
+
+
 async def test_page_of_one_environment(tmp_path: Path) -> None:
     """It has each window, the budget, the last hour, and what speaks for us."""
     async with page(tmp_path, live()) as (client, store, _):
