@@ -64,9 +64,7 @@ class Buckets(Mapping[int, int]):
     def __getitem__(self, edge: int) -> int:
         number = _bucket(edge) if edge >= 0 else BUCKETS
         at = bisect.bisect_left(self._numbers, number)
-        if self._numbers[at : at + 1] == array("H", [number]) and (
-            edge == _upper_edge(number)
-        ):
+        if at < len(self._numbers) and _upper_edge(self._numbers[at]) == edge:
             return self._counts[at]
         raise KeyError(edge)
 

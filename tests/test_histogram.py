@@ -224,3 +224,18 @@ def test_a_bucket_is_booked_with_its_greatest() -> None:
     made.book(bucket, 1, most_ns=1_002, sum_ns=1_002)
 
     assert histogram(values.tolist()) == made
+
+
+@given(latencies)
+def test_buckets_at_rest_are_a_mapping(values: list[int]) -> None:
+    """Edges ascend, each has its count, and whatever is no edge is not there."""
+    at_rest = histogram(values).freeze().buckets
+    told = dict(at_rest.items())
+
+    assert sorted(told) == list(at_rest)
+    assert told == at_rest
+    assert [*told.values()] == [*at_rest.values()] == [at_rest[edge] for edge in told]
+    for edge in told:
+        assert edge - 1 in told or edge - 1 not in at_rest
+    assert -1 not in at_rest
+    assert 1 << 9_999 not in at_rest

@@ -114,7 +114,7 @@ async def test_what_waits_to_be_booked_is_not_lost() -> None:
     bench.leg._unbooked_ns = None
     await bench.wait(1)
 
-    assert (State.INVALID, words) == (
+    assert (State.INVALID, f"{words}; uncounted: 10 lost") == (
         bench.told[3]["rlp"].state,
         bench.told[3]["rlp"].reason,
     )
