@@ -14,6 +14,7 @@ from collections.abc import (
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prober.clock import Clock
 from prober.config import Environment
@@ -29,7 +30,6 @@ from prober.config.models import (
     Router,
 )
 from prober.egress import Reader, platform
-from prober.egress.agent_metrics import AgentMetrics
 from prober.egress.firehose import FirehoseReader
 from prober.egress.group import ReaderGroup, RenewedGroup
 from prober.egress.https import Server
@@ -47,6 +47,9 @@ from prober.pipeline.stack import ReferenceStack
 from prober.plan import Plan
 from prober.probe import AgentSource, Job, OpenReader, OpenWriter, PlatformSource
 from prober.records import Arrival, BufferDrops, Kind, Tls
+
+if TYPE_CHECKING:
+    from prober.egress.agent_metrics import AgentMetrics
 
 TLS_FILES = {"ca_file": "ca.crt", "cert_file": "client.crt", "key_file": "client.key"}
 
@@ -112,7 +115,7 @@ class Ends:
     """Where Loggregator's own counters come out; None for nowhere."""
     alarms: Mapping[bytes, str] = field(default_factory=dict)
     """What the platform may log in our name that voids cycles; see `Job`."""
-    agents: Sequence[AgentMetrics] = ()
+    agents: "Sequence[AgentMetrics]" = ()
     """The metrics of agents that are written to, where they may be read."""
 
     @property
@@ -349,8 +352,10 @@ def configured(
     )
 
 
-def _agents(ingress: Ingress) -> list[AgentMetrics]:
+def _agents(ingress: Ingress) -> "list[AgentMetrics]":
     """Return the metrics that the configuration tells where to read."""
+    from prober.egress.agent_metrics import AgentMetrics
+
     agents = (each for each in ingress.endpoints if isinstance(each, Agent))
     found = (each.metrics for each in agents if each.metrics is not None)
     return [AgentMetrics(each.address, each.tls) for each in found]

@@ -20,16 +20,18 @@ import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from prober.errors import CouldNotProbe, UsageError
 from prober.pipeline import certificates
-from prober.pipeline.faults.scenario import Scenario
 from prober.pipeline.letters import Track
 from prober.pipeline.profile import Profile
 from prober.pipeline.stack import ReferenceStack
 from prober.pipeline.statistics import StackStatistics
 from prober.records import BufferDrops, Tls
+
+if TYPE_CHECKING:  # what is there only in a stack that is started with faults
+    from prober.pipeline.faults import Scenario
 
 _LINE_BYTES = 1 << 20
 _END_SECONDS = 10.0
@@ -49,7 +51,7 @@ class StackOptions(TypedDict, total=False):
     doors: tuple[str, ...]
     door_ports: Mapping[str, int]
     track: Track | None
-    faults: Scenario | None
+    faults: "Scenario | None"
 
 
 class ChildStack:
@@ -253,6 +255,8 @@ def _options(plain: dict[str, Any]) -> StackOptions:
     if track := plain.get("track"):
         plain["track"] = tuple(track)
     if isinstance(faults := plain.get("faults"), dict):
+        from prober.pipeline.faults import Scenario  # noqa: PLC0415 - see above
+
         plain["faults"] = Scenario.of(faults)
     options: StackOptions = plain  # type: ignore[assignment]
     return options

@@ -120,3 +120,18 @@ def test_a_child_ends_with_its_parent() -> None:
 
     assert (done.returncode, done.stderr) == (9, "")
     assert not Path(done.stdout.strip()).parent.exists()
+
+
+def test_a_stack_without_faults_knows_nothing_of_them() -> None:
+    """Nor does whoever starts it: what a run does not use it does not wait for."""
+    code = (
+        "import sys\n"
+        "import prober.pipeline.child, prober.cli.targets\n"
+        "parts = ('prober.pipeline.faults', 'prometheus_client')\n"
+        "assert not [name for name in sys.modules if name.startswith(parts)]"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+
+    assert (0, "") == (done.returncode, done.stderr)
