@@ -282,6 +282,9 @@ class EnvironmentHistory:
     """Those that touch the window, in the order of time."""
     first_ns: int | None
     """When the first cycle ever was due; None for an environment without any."""
+    health: Mapping[str, float] = field(default_factory=dict)
+    """The largest that daemons measured on themselves on the days of the window, by
+    name; empty where none told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -131,10 +131,11 @@ def section(calibration: Calibration) -> Screen:
     """Return the calibration as a part of a report, for any of its formats."""
     wrong, untold = calibration.disagreeing, calibration.untold
     rows = tuple(
-        (each.name, injected(each), measured(each), _PLAIN_MARKS[each.agrees])
+        (each.name, _PLAIN_MARKS[each.agrees], injected(each), measured(each))
         for each in calibration.trials
     )
-    header = ("trial", "injected", "measured", "agrees")
+    # Whether it agrees comes first: what is long is scrolled to on a narrow screen.
+    header = ("trial", "agrees", "injected", "measured")
     return safe(
         Screen(
             title="calibration",

@@ -1,6 +1,6 @@
 """One environment over a window: all that is to be said about it, worked out once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -57,6 +57,8 @@ class EnvironmentReport:
     """What people noted, in the order of time."""
     recommendation: slo.Recommendation | None
     """The highest objective that the history of every consumer supports."""
+    health: Mapping[str, float]
+    """The largest that daemons measured on themselves on its days; empty if untold."""
 
     @property
     def seconds(self) -> float:
@@ -138,6 +140,7 @@ def build_environment(
         incidents=incidents,
         notes=noted(history.annotations, incidents, allowed),
         recommendation=_recommend(evidence, worst_burst),
+        health=history.health,
     )
 
 

@@ -1,7 +1,7 @@
 """The facts behind the answer: tables, and labelled lines that wrap."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -60,7 +60,7 @@ def facts(report: Report) -> list[Fact]:
         ("rate", _rate(report)),
         *_control(report),
         ("read", _read(report)),
-        *_health(report),
+        *vitals(report.result.health),
         *(("warning", text) for text in report.result.warnings),
         ("run", _run(report)),
     ]
@@ -392,8 +392,9 @@ def _read(report: Report) -> str:
     return f"{what}; written to {to}" if to else what
 
 
-def _health(report: Report) -> Iterable[Fact]:
-    found = [_vital(name, value) for name, value in report.result.health.items()]
+def vitals(health: Mapping[str, float]) -> Iterable[Fact]:
+    """Tell what was measured on ourselves, if anything was."""
+    found = [_vital(name, value) for name, value in health.items()]
     if found:
         yield "ourselves", ", ".join(found)
 

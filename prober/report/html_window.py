@@ -29,6 +29,7 @@ PLACES: Mapping[str, str] = {
     "measured": "trust",
     "uncounted": "trust",
     "worst case": "trust",
+    "ourselves": "trust",
     "in time": "speed",
     "way in": "speed",
     "rate": "speed",

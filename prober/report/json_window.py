@@ -57,6 +57,7 @@ def _environment(report: EnvironmentReport) -> dict[str, Json]:
         "incidents": [_incident(each) for each in report.incidents],
         "notes": [_noted(each) for each in report.notes],
         "could_hold": _could_hold(report.recommendation),
+        "health": dict(report.health),
         "measured_by": _run(report),
     }
 

@@ -40,6 +40,7 @@ def before(report: EnvironmentReport) -> tuple[Fact, ...]:
         *_each(report, "measured", _measured),
         *_each(report, "uncounted", _asides),
         *_each(report, "worst case", _worst_case),
+        *facts.vitals(report.health),
     )
 
 

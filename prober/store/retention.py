@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, selec
 from prober.clock import NS
 from prober.history import HOUR_NS
 from prober.store.schema import cycles, environments, hours, kept, live, runs
+from prober.store.vitals import forget_vitals
 from prober.store.writing import put_kept
 
 DAY_NS = 86_400 * NS
@@ -53,6 +54,7 @@ def steps(now_ns: int) -> tuple[Step, ...]:
 
     def old_hours(connection: Connection) -> int:
         connection.execute(delete(hours).where(hours.c.start_ns < hours_ns))
+        forget_vitals(connection, hours_ns)
         has_cycles = select(cycles.c.run_id).where(
             cycles.c.environment == runs.c.environment,
             cycles.c.run_id == runs.c.run_id,

@@ -24,6 +24,7 @@ from prober.store.missed import UNOWNED
 from prober.store.reading import find_annotations, find_runs
 from prober.store.retention import cycles_from_ns
 from prober.store.schema import cycles, environments, hours
+from prober.store.vitals import vitals
 
 
 def history(
@@ -44,6 +45,7 @@ def history(
             find_annotations(connection, environment, from_ns=from_ns, to_ns=to_ns)
         ),
         first_ns=connection.execute(first).scalar(),
+        health=vitals(connection, environment, from_ns, to_ns),
     )
 
 

@@ -15,6 +15,7 @@ from prober.store.codecs import document, row_of_cycle, row_of_run
 from prober.store.marks import decisions
 from prober.store.rollups import add_to_hours
 from prober.store.schema import cycles, environments, kept, live, runs
+from prober.store.vitals import vitals_row
 
 _KEY = ("environment", "run_id", "number", "consumer")
 _Key = tuple[str, int, str]
@@ -172,6 +173,9 @@ def put_live(connection: Connection, word: Live) -> None:
             set_={"at_ns": row.excluded.at_ns, "document": row.excluded.document},
         )
     )
+    largest = vitals_row(connection, word)
+    if largest is not None:
+        put_kept(connection, *largest, word.at_ns)
 
 
 def put_kept(connection: Connection, key: str, text: str, updated_ns: int) -> None:

@@ -183,6 +183,7 @@ def history(
         stretches=tuple(stretches),
         annotations=tuple(annotations),
         first_ns=FROM_NS - 40 * DAY_NS,
+        health={"loop_lag_max_seconds": 0.0873, "reader_lag_max_seconds": 2.3},
     )
     return dataclasses.replace(found, **others)  # type: ignore[arg-type]
 
@@ -240,7 +241,7 @@ def foundations() -> list[EnvironmentHistory]:
             us, hours=(*us.hours, *missed), stretches=(*us.stretches, gone)
         ),
         _renamed(eu, "staging", hours=tuple(staging), stretches=(storm,)),
-        _renamed(eu, "lab", hours=(), stretches=(), run=None, first_ns=None),
+        _renamed(eu, "lab", hours=(), stretches=(), run=None, first_ns=None, health={}),
     ]
 
 

@@ -195,8 +195,8 @@ def test_a_report_can_include_it_as_a_section() -> None:
 
     [table] = section.parts
     assert isinstance(table, Table)
-    assert ("trial", "injected", "measured", "agrees") == table.header
-    assert ("each tenth dropped", "100 lost", "100 lost", "exact") == table.rows[0]
-    assert ("late", "100 late", "99 late", "WRONG") == table.rows[1]
+    assert ("trial", "agrees", "injected", "measured") == table.header
+    assert ("each tenth dropped", "exact", "100 lost", "100 lost") == table.rows[0]
+    assert ("late", "WRONG", "100 late", "99 late") == table.rows[1]
     assert "violated" == section.state
     assert "\n".join(section.answer) in "\n".join(plain(section))
