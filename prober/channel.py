@@ -80,7 +80,7 @@ _EXPLANATIONS: tuple[tuple[str, str], ...] = (
     ),
     (
         "CERTIFICATE_VERIFY_FAILED",
-        "its certificate is not one that {ca} vouches for, or has expired",
+        "its certificate has expired, or {ca} does not vouch for it: ask prober check",
     ),
     (
         "TSI_DATA_CORRUPTED",
@@ -100,6 +100,14 @@ _EXPLANATIONS: tuple[tuple[str, str], ...] = (
     ("Domain name not found", "its name cannot be resolved"),
     ("Deadline Exceeded", "it did not answer in time"),
     ("Timeout occurred", "it did not answer in time"),
+)
+_REFUSALS: tuple[tuple[str, str], ...] = (
+    # What a peer says that answers -> what to do.
+    (
+        "max egress streams reached",
+        ": too many are open there (MAX_EGRESS_STREAMS): end others, or wait",
+    ),
+    ("UNIMPLEMENTED", ": is that the address of the {peer}?"),
 )
 
 
@@ -125,4 +133,6 @@ def explain(
     said = f"{code.name} {details}".strip()
     if code is grpc.StatusCode.UNAVAILABLE:
         return ConnectError(f"no connection to {where}: {said}")
-    return RefusedError(f"{where} refused: {said}")
+    meanings = (words for needle, words in _REFUSALS if needle in said)
+    meaning = next(meanings, "").format(peer=peer)
+    return RefusedError(f"{where} refused: {said}{meaning}")

@@ -23,7 +23,11 @@ _MEANINGS: tuple[tuple[type[BaseException], str, str], ...] = (
         "mismatch",
         "its certificate does not carry the name {host}; give it by a name it has",
     ),
-    (ssl.SSLCertVerificationError, "has expired", "its certificate has expired"),
+    (
+        ssl.SSLCertVerificationError,
+        "has expired",
+        "its certificate has expired; whoever runs it has to renew it",
+    ),
     (
         ssl.SSLCertVerificationError,
         "not yet valid",

@@ -40,6 +40,11 @@ _SELECTORS: dict[Kind, Callable[[str], Selector]] = {
     Kind.EVENT: lambda source: Selector(source_id=source, event=EventSelector()),
 }
 
+_ENDED = (
+    "ended the stream: so it does when it is stopped, as in an upgrade; if it stays "
+    "away, look whether it runs"
+)
+
 
 class _Call(Protocol):
     """A stream that is read, and that tells the head that came before it."""
@@ -134,7 +139,7 @@ class RlpReader(Reconnecting):
             for raw in call:
                 ending = Ending.RECEIVED
                 self._hand_up(epoch, (raw,))
-            self._tell(Sign.CUT, epoch, f"{self.read_from} ended the stream")
+            self._tell(Sign.CUT, epoch, f"the {self.read_from} {_ENDED}")
         except grpc.RpcError as error:
             self._tell(Sign.CUT, epoch, self._words(error))
         finally:

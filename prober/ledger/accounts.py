@@ -17,6 +17,30 @@ _BLIND = "blind readers: a new subscription got what this one missed"
 
 
 @dataclass(slots=True)
+class _Away:
+    """A time in which a consumer sees nothing, and that is not over."""
+
+    since_ns: int
+    reason: str
+    detail: str
+    """Why, in the peer's words: of the first time that they were told."""
+    latest: str = ""
+    """Of the last time."""
+
+    def go_on(self, detail: str) -> None:
+        """Note why it is still so."""
+        self.detail = self.detail or detail
+        self.latest = detail or self.latest
+
+    @property
+    def words(self) -> str:
+        """What it is called: how it began, and why it is not over."""
+        told = f"{self.reason}: {self.detail}" if self.detail else self.reason
+        again = self.latest not in {"", self.detail}
+        return f"{told}; then: {self.latest}" if again else told
+
+
+@dataclass(slots=True)
 class Presence:
     """When one consumer was there to see, as far as that is known."""
 
@@ -24,7 +48,7 @@ class Presence:
     """When anything was last received: the consumer was attached until then."""
     _faults: list[Fault] = field(default_factory=list)
     _absences: list[Fault] = field(default_factory=list)
-    _away_since: tuple[int, str] | None = None
+    _away: _Away | None = None
     _blindness: list[Fault] = field(default_factory=list)
     _blind_since_ns: int | None = None
 
@@ -32,19 +56,23 @@ class Presence:
         """Note that the transport was alive."""
         self.heard_ns = max(self.heard_ns, at_ns)
 
-    def leave(self, at_ns: int, reason: str) -> None:
-        """Note that nothing is seen from now on, nor since anything was last heard."""
-        if self._away_since is None:
+    def leave(self, at_ns: int, reason: str, detail: str = "") -> None:
+        """Note that nothing is seen from now on, nor since anything was last heard.
+
+        Or why that is still so, if it was noted before.
+        """
+        if self._away is None:
             since_ns = min(at_ns, self.heard_ns + 1 if self.heard_ns else at_ns)
-            self._away_since = (since_ns, reason)
+            self._away = _Away(since_ns, reason, detail)
+        else:
+            self._away.go_on(detail)
 
     def attach(self, at_ns: int) -> None:
         """Note that everything is seen from now on."""
-        if self._away_since is not None:
-            since_ns, reason = self._away_since
-            absence = Fault(from_ns=since_ns, to_ns=at_ns, reason=reason)
+        away, self._away = self._away, None
+        if away is not None:
+            absence = Fault(from_ns=away.since_ns, to_ns=at_ns, reason=away.words)
             self._absences.append(absence)
-            self._away_since = None
 
     def miss(self, absence: Fault) -> None:
         """Note that not everything was seen in a time, by who knows better than we."""
@@ -79,8 +107,8 @@ class Presence:
         """Return why the consumer was away at some time between the two."""
         if told := overlapping(self._absences, from_ns, to_ns):
             return told
-        away = self._away_since
-        return away[1] if away is not None and away[0] <= to_ns else ""
+        away = self._away
+        return away.words if away is not None and away.since_ns <= to_ns else ""
 
     def blinded(self, from_ns: int, to_ns: int) -> str:
         """Return why the consumer got nothing though it was there, in that time."""

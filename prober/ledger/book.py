@@ -185,13 +185,13 @@ class Ledger:
         """Note that a consumer's transport was alive."""
         self._accounts[consumer].presence.hear(at_ns)
 
-    def leave(self, consumer: str, at_ns: int, reason: str) -> None:
-        """Note that a consumer sees nothing from now on.
+    def leave(self, consumer: str, at_ns: int, reason: str, detail: str = "") -> None:
+        """Note that a consumer sees nothing from now on; `detail` is the peer's word.
 
         Nor can it be told what it saw since it last heard anything: a peer that hangs
-        is noticed late.
+        is noticed late. Of one that is away already, why it has not come back.
         """
-        self._accounts[consumer].presence.leave(at_ns, reason)
+        self._accounts[consumer].presence.leave(at_ns, reason, detail)
 
     def attach(self, consumer: str, at_ns: int) -> None:
         """Note that a consumer sees everything from now on."""

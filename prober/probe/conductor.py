@@ -335,7 +335,7 @@ class _Probe:
                 if not consumer.connections:
                     consumer.cut = evidence.detail
                 self.ledger.leave(
-                    name, evidence.at_ns, f"consumer disconnected: {evidence.detail}"
+                    name, evidence.at_ns, "consumer disconnected", evidence.detail
                 )
             case Sign.CONNECTED:
                 self.ledger.connect(name, evidence.epoch)

@@ -22,6 +22,7 @@ _BEGINNINGS: tuple[tuple[str, str], ...] = (
     ("writer stream broke", "writer_broke"),
     ("the ingress refused", "refused"),
     ("consumer disconnected", "disconnected"),
+    ("cut off as a slow consumer", "disconnected"),
     ("not yet subscribed", "not_subscribed"),
     ("ended ", "ended_early"),
     ("no sign that", "no_evidence"),

@@ -22,7 +22,7 @@ WORDS: Mapping[str, str] = {
     "Firehose cut off": "consumer disconnected: the traffic controller .* went away",
     "certificates rotate": "consumer disconnected: no connection to the reverse log",
     "clock set": r"the clock was set by \+5\.0 s, or we were asleep",
-    "upgrade rehearsal": "consumer disconnected: reverse log proxy .* ended the stream",
+    "upgrade rehearsal": "consumer disconnected: .* proxy at .* ended the stream",
 }
 
 

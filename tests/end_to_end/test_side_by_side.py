@@ -13,7 +13,7 @@ from prober.egress import platform
 from prober.egress.rlp import RlpReader
 from prober.ingress.agent import AgentWriter
 from prober.pipeline.stack import ReferenceStack
-from prober.probe import PlatformSource
+from prober.probe import Controls, PlatformSource
 from prober.records import RunResult
 from prober.report import json, terminal
 from prober.rpc.loggregator_v2.envelope_pb2 import Envelope, EnvelopeBatch, Event, Log
@@ -104,7 +104,7 @@ async def test_foreign_payloads_are_never_told(
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(chatter())
-        result = await run(stack, whole=True, platform=listening)
+        result = await run(stack, whole=True, controls=Controls(platform=listening))
         over.set()
 
     everything = told(result) + caplog.text + "".join(capfd.readouterr())

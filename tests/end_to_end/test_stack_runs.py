@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -16,8 +16,14 @@ from prober.ledger import Deadlines
 from prober.pipeline.profile import PROFILES
 from prober.pipeline.stack import ReferenceStack
 from prober.plan import NS, Plan, Sizes
-from prober.probe import Controls, Job, PlatformSource, Progress, blindness, probe
-from prober.probe.job import Observer
+from prober.probe import (
+    Controls,
+    Job,
+    OpenReader,
+    Progress,
+    blindness,
+    probe,
+)
 from prober.records import Kind, RunResult, State
 from tests.pipeline.test_faults import PATIENT, LadderClock
 
@@ -40,10 +46,10 @@ async def run(
     lost_after: int = 3,
     whole: bool = False,
     straight: bool = False,
-    observer: Observer = lambda _: None,
-    platform: PlatformSource | None = None,
+    controls: Controls | None = None,
+    readers: Mapping[str, OpenReader] | None = None,
 ) -> RunResult:
-    """Probe a stack, by its agent or straight into its router."""
+    """Probe a stack, by its agent or straight into its router; read its proxy."""
     name = "doppler" if straight else "metron"
     address = stack.router_addresses[0] if straight else stack.agent_address
     job = Job(
@@ -69,9 +75,9 @@ async def run(
     return await probe(
         job,
         [lambda report: AgentWriter(address, stack.client_tls(name), CLOCK, report)],
-        {"rlp": reader},
+        readers or {"rlp": reader},
         CLOCK,
-        Controls(observer=observer, platform=platform),
+        controls,
     )
 
 
@@ -97,7 +103,8 @@ async def run_disturbed(
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(wait_and_disturb())
-        return await run(stack, plan, straight=straight, observer=observe)
+        controls = Controls(observer=observe)
+        return await run(stack, plan, straight=straight, controls=controls)
 
 
 async def test_every_message_arrives(stack: ReferenceStack) -> None:

@@ -137,6 +137,31 @@ def test_the_first_reason_of_an_absence_stays() -> None:
     assert (State.INCONCLUSIVE, "cut") == run.told()[0]
 
 
+@pytest.mark.parametrize(
+    ("first", "later", "words"),
+    [
+        ("", ["refused"], "cut: refused"),
+        ("closed", ["refused"], "cut: closed; then: refused"),
+        ("closed", ["refused", "shut"], "cut: closed; then: shut"),
+        ("closed", ["refused", "closed"], "cut: closed"),
+        ("closed", [""], "cut: closed"),
+    ],
+)
+@pytest.mark.parametrize("back", [True, False])
+def test_an_absence_tells_why_it_is_not_over(
+    first: str, later: list[str], words: str, *, back: bool
+) -> None:
+    """Beside why it began stands what the peer said last, once it was back too."""
+    run = accepted_run()
+    run.ledger.leave("rlp", T0, "cut", first)
+    for detail in later:
+        run.ledger.leave("rlp", T0 + NS, "cut", detail)
+    if back:
+        run.ledger.attach("rlp", T0 + 2 * NS)
+
+    assert (State.INCONCLUSIVE, words) == run.told()[0]
+
+
 def test_one_consumer_s_absence_is_its_own() -> None:
     """The other consumer's cycles are judged as if nothing had been."""
     run = accepted_run("rlp", "gateway")
