@@ -187,6 +187,9 @@ class CycleResult:
     """A short phrase, empty for PASS: `consumer disconnected`, `loop lag 2.3 s`."""
     counts: Counts
     gaps: tuple[Span, ...] = ()
+    """Those that were lost."""
+    damaged: tuple[Span, ...] = ()
+    """Those that came, but never intact."""
     latency: Frozen = field(default_factory=Frozen)
     """Send to receive, of intact first arrivals before it was closed."""
 
@@ -225,8 +228,14 @@ class Reached:
     consumer: str
     sent: int = 0
     lost: int = 0
+    corrupt: int = 0
     lossy_batches: int = 0
-    """Batches with something lost in them: a path loses whole ones."""
+    """Batches with something lost or damaged in them: a path loses whole ones."""
+
+    @property
+    def bad(self) -> int:
+        """What did not come intact."""
+        return self.lost + self.corrupt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +251,8 @@ class WriterResult:
     """How long each batch held the writer up, in nanoseconds: the push-back."""
     reached: tuple[Reached, ...] = ()
     """By consumer."""
+    refusal: str = ""
+    """Why something was rejected, or is ambiguous: what was said of it last."""
     trouble: str = ""
     """Why nothing at all was written to it."""
 

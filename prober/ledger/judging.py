@@ -15,6 +15,7 @@ from prober.plan import NS
 from prober.records import Counts, CycleResult, Fault, Span
 
 Mask = NDArray[np.bool_]
+_Spans = tuple[Span, ...]
 _LOST = (Fate.UNSEEN, Fate.AFTER_DEADLINE)
 
 
@@ -33,7 +34,7 @@ class Case:
 
     def result(self, name: str, account: Account) -> CycleResult:
         """Judge the cycle for a consumer."""
-        counts, gaps = self._account_for(account)
+        counts, gaps, damaged = self._account_for(account)
         counts, gaps, control = self._check_control(account, counts, gaps)
         first_ns, last_ns = self.intake.times(self.index)
         finding = self._finding(account, counts)
@@ -49,31 +50,36 @@ class Case:
             reason=reason,
             counts=counts,
             gaps=gaps,
+            damaged=damaged,
             latency=Frozen() if latency is None else latency.freeze(),
         )
 
-    def _account_for(self, account: Account) -> tuple[Counts, tuple[Span, ...]]:
-        """Return the counts, and which messages were lost."""
+    def _account_for(self, account: Account) -> tuple[Counts, _Spans, _Spans]:
+        """Return the counts, which messages were lost, and which came damaged."""
         sent = self.intake.sent(self.index)
         if not sent:
-            return Counts(), ()
+            return Counts(), (), ()
         self._reach(account)
         row = account.tally.cycles.values[self.index - account.tally.cycles.first]
         on_time, late = int(row["on_time"]), int(row["late"])
         if on_time + late == sent == self.span.count:  # nothing missing or damaged
-            return Counts(
-                attempted=self.span.count,
-                accepted=self.span.count,
-                on_time=on_time,
-                late=late,
-                duplicates=int(row["arrivals"]) - self.span.count,
-                reordered=int(row["reordered"]),
-            ), ()
+            return (
+                Counts(
+                    attempted=self.span.count,
+                    accepted=self.span.count,
+                    on_time=on_time,
+                    late=late,
+                    duplicates=int(row["arrivals"]) - self.span.count,
+                    reordered=int(row["reordered"]),
+                ),
+                (),
+                (),
+            )
         return self._ask_each(account, int(row["arrivals"]), int(row["reordered"]))
 
     def _check_control(
-        self, account: Account, counts: Counts, gaps: tuple[Span, ...]
-    ) -> tuple[Counts, tuple[Span, ...], str]:
+        self, account: Account, counts: Counts, gaps: _Spans
+    ) -> tuple[Counts, _Spans, str]:
         """Take the control out of what was found missing; if it is not there, say so.
 
         Until here the withheld messages went through the accounts like any that was
@@ -100,11 +106,7 @@ class Case:
             lost=counts.lost - planted,
             not_expected=counts.not_expected - (whole - planted),
         )
-        return (
-            cleared,
-            spans_of(np.flatnonzero(missing & ~withheld) + self.span.first),
-            "",
-        )
+        return cleared, self._spans(missing & ~withheld), ""
 
     def _reach(self, account: Account) -> None:
         self.intake.words.reach(self.span.end)
@@ -112,7 +114,7 @@ class Case:
 
     def _ask_each(
         self, account: Account, arrivals: int, reordered: int
-    ) -> tuple[Counts, tuple[Span, ...]]:
+    ) -> tuple[Counts, _Spans, _Spans]:
         """Count message by message."""
         words, fates = (
             self.intake.words.of(self.span),
@@ -138,8 +140,15 @@ class Case:
             not_expected=int(np.count_nonzero(other & (words != Word.NOT_YET))),
             reordered=reordered,
         )
-        lost = accepted & np.isin(fates, _LOST)
-        return counts, spans_of(np.flatnonzero(lost) + self.span.first)
+        return (
+            counts,
+            self._spans(accepted & np.isin(fates, _LOST)),
+            self._spans(accepted & (fates == Fate.CORRUPT)),
+        )
+
+    def _spans(self, marked: Mask) -> _Spans:
+        """Return which messages of the cycle are marked."""
+        return spans_of(np.flatnonzero(marked) + self.span.first)
 
     def _finding(self, account: Account, counts: Counts) -> Finding:
         """Gather what bears on a cycle from its first send until it was final.

@@ -6,7 +6,7 @@ their batches is then forgotten.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from prober.records import CycleResult, Reached, Span, State
@@ -41,17 +41,19 @@ class Paths:
             batches.append(self._batches.popleft())
         for name, result in judged.items():
             if result.state in _COUNTED:
-                for batch, lost in _losses(batches, result.gaps):
-                    self._add(batch, name, lost)
+                lost, corrupt = _in(batches, result.gaps), _in(batches, result.damaged)
+                for each in zip(batches, lost, corrupt, strict=True):
+                    self._add(name, *each)
 
-    def _add(self, batch: _Batch, consumer: str, lost: int) -> None:
+    def _add(self, consumer: str, batch: _Batch, lost: int, corrupt: int) -> None:
         key = (batch.leg, consumer)
         known = self._reached.get(key, Reached(consumer=consumer))
         self._reached[key] = replace(
             known,
             sent=known.sent + batch.span.count,
             lost=known.lost + lost,
-            lossy_batches=known.lossy_batches + bool(lost),
+            corrupt=known.corrupt + corrupt,
+            lossy_batches=known.lossy_batches + bool(lost or corrupt),
         )
 
     def reached(self, leg: int) -> tuple[Reached, ...]:
@@ -59,17 +61,15 @@ class Paths:
         return tuple(each for (at, _), each in self._reached.items() if at == leg)
 
 
-def _losses(
-    batches: Sequence[_Batch], gaps: Iterable[Span]
-) -> Iterator[tuple[_Batch, int]]:
-    """Yield how many messages of each batch lie in gaps; both are in order."""
-    waiting = deque(gaps)
+def _in(batches: Iterable[_Batch], spans: Iterable[Span]) -> Iterator[int]:
+    """Yield how many messages of each batch lie in spans; both are in order."""
+    waiting = deque(spans)
     for batch in batches:
-        first, end, lost = batch.span.first, batch.span.end, 0
+        first, end, found = batch.span.first, batch.span.end, 0
         while waiting and waiting[0].first < end:
-            gap = waiting[0]
-            lost += max(0, min(gap.end, end) - max(gap.first, first))
-            if gap.end > end:
+            span = waiting[0]
+            found += max(0, min(span.end, end) - max(span.first, first))
+            if span.end > end:
                 break
             waiting.popleft()
-        yield batch, lost
+        yield found

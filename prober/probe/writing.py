@@ -62,10 +62,13 @@ class Account:
         default_factory=lambda: dict.fromkeys(Handover, 0)
     )
     blocked: Histogram = field(default_factory=Histogram)
+    refusal: str = ""
+    """Why something was not taken in, or nobody knows: the last reason."""
 
     def take(self, outcome: Outcome) -> None:
         """Count a writer's word."""
         self.counts[outcome.handover] += outcome.span.count
+        self.refusal = outcome.reason or self.refusal
 
     def result(
         self, written_to: str, reached: tuple[Reached, ...], trouble: str
@@ -79,6 +82,7 @@ class Account:
             ambiguous=self.counts[Handover.AMBIGUOUS],
             blocked=self.blocked,
             reached=reached,
+            refusal=self.refusal,
             trouble=trouble,
         )
 

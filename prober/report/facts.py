@@ -8,7 +8,7 @@ from fractions import Fraction
 from prober import slo
 from prober.clock import NS
 from prober.ledger.scraped import EXPIRED
-from prober.records import BufferDrops, State, WriterResult
+from prober.records import BufferDrops, Reached, State, WriterResult
 from prober.report import paths
 from prober.report.cost import outlasted, sentence
 from prober.report.model import Aside, Consumer, GapSize, Latency, Report
@@ -316,17 +316,26 @@ def _pushback(report: Report) -> Iterable[Fact]:
             told = [f"{each.attempted:,} messages", *trouble]
             told += _lost_by(each) if len(writers) > 1 else []
             told.append(f"p99 of a write {held}")
-            yield "way in", f"{each.written_to}: {', '.join(told)}"
+            why = f"; {each.refusal}" if trouble and each.refusal else ""
+            yield "way in", f"{each.written_to}: {', '.join(told)}{why}"
 
 
 def _lost_by(writer: WriterResult) -> list[str]:
-    """Return what each consumer lost of what went in there."""
-    lost = {each.consumer: each.lost for each in writer.reached}
-    if not any(lost.values()):
-        return ["none lost"] if lost else []
-    if len(lost) == 1:
-        return [f"{count:,} lost" for count in lost.values()]
-    return [f"{count:,} lost by {name}" for name, count in lost.items()]
+    """Return what each consumer lost, or got damaged, of what went in there."""
+    if not any(each.bad for each in writer.reached):
+        return ["none lost"] if writer.reached else []
+    several = len(writer.reached) > 1
+    return [
+        _bad(each) + (f" by {each.consumer}" if several else "")
+        for each in writer.reached
+    ]
+
+
+def _bad(reached: Reached) -> str:
+    """Return `30 lost and 2 damaged`."""
+    words = [f"{reached.lost:,} lost"] if reached.lost or not reached.corrupt else []
+    words += [f"{reached.corrupt:,} damaged"] if reached.corrupt else []
+    return " and ".join(words)
 
 
 def _paths(report: Report) -> Iterable[Fact]:

@@ -163,10 +163,12 @@ def _writer(writer: WriterResult) -> dict[str, Json]:
                 "name": each.consumer,
                 "sent": each.sent,
                 "lost": each.lost,
+                "corrupt": each.corrupt,
                 "lossy_batches": each.lossy_batches,
             }
             for each in writer.reached
         ],
+        "refusal": writer.refusal,
         "trouble": writer.trouble,
     }
 

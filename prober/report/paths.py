@@ -26,11 +26,12 @@ class Routers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Apart:
-    """All that a consumer lost went in by one of several ways."""
+    """All that a consumer did not get intact went in by one of several ways."""
 
     consumer: str
     written_to: str
     lost: int
+    corrupt: int
     batches: int
 
 
@@ -51,12 +52,12 @@ def routers_of(result: RunResult) -> Routers:
 
 
 def apart(writers: Iterable[WriterResult]) -> list[Apart]:
-    """Return where all that was lost went in by one way, with others beside it."""
+    """Return where all that was bad went in by one way, with others beside it."""
     reached = [(writer, each) for writer in writers for each in writer.reached]
     found: list[Apart] = []
     for consumer in dict.fromkeys(each.consumer for _, each in reached):
         mine = [(w, each) for w, each in reached if each.consumer == consumer]
-        lossy = [(w, each) for w, each in mine if each.lost]
+        lossy = [(w, each) for w, each in mine if each.bad]
         if len(mine) > 1 and len(lossy) == 1:
             [(writer, one)] = lossy
             if one.lossy_batches >= LEAST_BATCHES:
@@ -65,6 +66,7 @@ def apart(writers: Iterable[WriterResult]) -> list[Apart]:
                         consumer=consumer,
                         written_to=writer.written_to,
                         lost=one.lost,
+                        corrupt=one.corrupt,
                         batches=one.lossy_batches,
                     )
                 )
@@ -94,7 +96,11 @@ def routers_words(routers: Routers) -> str:
 
 def apart_words(one: Apart) -> str:
     """Return what lies on one path alone in words."""
+    counts = ((one.lost, "lost"), (one.corrupt, "got damaged"))
+    bad = " and ".join(
+        f"all {n:,} that {one.consumer} {word}" for n, word in counts if n
+    )
     return (
-        f"all {one.lost:,} that {one.consumer} lost, in {one.batches:,} batches, went "
-        f"in by the {one.written_to}: look at it, and at what lies behind it"
+        f"{bad}, in {one.batches:,} batches, went in by the {one.written_to}: look at "
+        "it, and at what lies behind it"
     )

@@ -35,6 +35,7 @@ LATE = Plan(
     **SHORT,
 )
 
+Spans = tuple[Span, ...]
 Mutate = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -42,13 +43,13 @@ def duplicates_are_receipts(patch: pytest.MonkeyPatch) -> None:
     """Each duplicate makes up for a message that never came."""
     account = Case._account_for
 
-    def mutant(self: Case, seen: Any) -> tuple[Counts, tuple[Span, ...]]:  # noqa: ANN401
-        counts, gaps = account(self, seen)
+    def mutant(self: Case, seen: Any) -> tuple[Counts, Spans, Spans]:  # noqa: ANN401
+        counts, gaps, damaged = account(self, seen)
         made_up = min(counts.lost, counts.duplicates)
         counts = dataclasses.replace(
             counts, lost=counts.lost - made_up, on_time=counts.on_time + made_up
         )
-        return counts, gaps if counts.lost else ()
+        return counts, gaps if counts.lost else (), damaged
 
     patch.setattr(Case, "_account_for", mutant)
 

@@ -17,7 +17,11 @@ LOST = State.LOSS
 
 
 def judged(
-    first: int, count: int, gaps: list[tuple[int, int]], state: State = LOST
+    first: int,
+    count: int,
+    gaps: list[tuple[int, int]],
+    state: State = LOST,
+    damaged: list[tuple[int, int]] | None = None,
 ) -> CycleResult:
     """How a cycle ended for a consumer."""
     return CycleResult(
@@ -30,6 +34,7 @@ def judged(
         reason="",
         counts=Counts(),
         gaps=tuple(Span(first=at, count=n) for at, n in gaps),
+        damaged=tuple(Span(first=at, count=n) for at, n in damaged or ()),
     )
 
 
@@ -50,6 +55,22 @@ def test_losses_are_laid_to_the_batches_that_they_were_in() -> None:
     ) == paths.reached(1)
 
 
+def test_damage_is_laid_to_batches_beside_loss() -> None:
+    """Each has its own count; a batch with some of both is lossy once."""
+    paths = Paths()
+    for number in range(4):
+        paths.take(number % 2, Span(first=10 * number, count=10))
+
+    paths.close({"rlp": judged(0, 40, [(0, 2)], damaged=[(5, 1), (8, 4), (30, 1)])})
+
+    assert (
+        Reached(consumer="rlp", sent=20, lost=2, corrupt=1 + 2, lossy_batches=1),
+    ) == paths.reached(0)
+    assert (
+        Reached(consumer="rlp", sent=20, corrupt=2 + 1, lossy_batches=2),
+    ) == paths.reached(1)
+
+
 def test_cycles_that_do_not_count_are_left_out() -> None:
     """What went unseen in an unsure cycle is not laid to any path."""
     paths = Paths()
@@ -65,36 +86,33 @@ def test_cycles_that_do_not_count_are_left_out() -> None:
 
 
 class Way(MemoryWriter):
-    """A way in of its own name, that may be shut, or lose all that it is given."""
+    """A way in of its own name, that may be shut, lose or damage what it is given."""
 
-    def __init__(
-        self, bench: Bench, report: Report, name: str, *, shut: bool, lossy: bool
-    ) -> None:
+    def __init__(self, bench: Bench, report: Report, name: str, kind: str) -> None:
         super().__init__(bench.pipe, report)
         self.written_to = name
-        self._shut, self._lossy = shut, lossy
+        self._kind = kind
 
     async def __aenter__(self) -> Self:
-        if self._shut:
+        if self._kind == "shut":
             raise ConnectError(f"no connection to the {self.written_to}")
         return self
 
     async def write(self, raw: bytes, span: Span | None) -> None:
-        """Lose messages; what primes passes."""
-        await super().write(b"" if self._lossy and span else raw, span)
+        """Lose or damage messages; what primes passes."""
+        if span and self._kind == "lossy":
+            raw = b""
+        if span and self._kind == "damaging":
+            at = raw.rindex(b"prober/1") + 99  # the last byte of the last payload
+            raw = raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
+        await super().write(raw, span)
 
 
 def ways(bench: Bench, **kinds: str) -> list[OpenWriter]:
-    """Ways in by their names, each `good`, `shut` or `lossy`."""
+    """Ways in by their names, each `good`, `shut`, `lossy` or `damaging`."""
 
     def opener(name: str, kind: str) -> Callable[[Report], Way]:
-        return lambda report: Way(
-            bench,
-            report,
-            f"router at {name}",
-            shut=kind == "shut",
-            lossy=kind == "lossy",
-        )
+        return lambda report: Way(bench, report, f"router at {name}", kind)
 
     return [opener(name, kind) for name, kind in kinds.items()]
 
@@ -110,6 +128,20 @@ async def test_path_that_loses_is_told_apart() -> None:
         for each in result.writers
     ]
     assert result.consumers[0].counts.lost == 50
+
+
+async def test_path_that_damages_is_told_apart() -> None:
+    """Each way in is told with what came damaged of its messages."""
+    bench = Bench()
+
+    result = await bench.run(ways(bench, a="good", b="damaging"))
+
+    damaged = result.consumers[0].counts.corrupt
+    assert 0 < damaged
+    assert [(50, 0, 0), (50, 0, damaged)] == [
+        (each.reached[0].sent, each.reached[0].lost, each.reached[0].corrupt)
+        for each in result.writers
+    ]
 
 
 async def test_way_in_that_is_shut_leaves_the_others() -> None:

@@ -86,9 +86,17 @@ def test_how_many_routers_of_how_many(
     assert words == routers_words(routers_of(run(*writers, heard_of=heard_of)))
 
 
-def reached(lost: int, batches: int, consumer: str = "rlp") -> Reached:
+def reached(
+    lost: int, batches: int, consumer: str = "rlp", corrupt: int = 0
+) -> Reached:
     """What a consumer got of 500."""
-    return Reached(consumer=consumer, sent=500, lost=lost, lossy_batches=batches)
+    return Reached(
+        consumer=consumer,
+        sent=500,
+        lost=lost,
+        corrupt=corrupt,
+        lossy_batches=batches,
+    )
 
 
 def test_path_with_all_losses_stands_out() -> None:
@@ -117,6 +125,52 @@ def test_path_with_all_losses_stands_out() -> None:
         (each["consumers"][0]["lost"], each["consumers"][0]["sent"])
         for each in document(report)["writers"][:2]
     ]
+
+
+@pytest.mark.parametrize(
+    ("lost", "corrupt", "of_one", "of_all"),
+    [
+        (300, 0, "300 lost", "all 300 that rlp lost"),
+        (0, 30, "30 damaged", "all 30 that rlp got damaged"),
+        (
+            300,
+            30,
+            "300 lost and 30 damaged",
+            "all 300 that rlp lost and all 30 that rlp got damaged",
+        ),
+    ],
+)
+def test_damage_is_told_beside_loss(
+    lost: int, corrupt: int, of_one: str, of_all: str
+) -> None:
+    """On the screen and in the document, by the way in that it came from."""
+    report = build(
+        run(
+            way_in("router at h:1", reached(lost, 3, corrupt=corrupt)),
+            way_in("router at h:2", reached(0, 0)),
+        ),
+        None,
+    )
+
+    told = [text for _, text in facts(report)]
+    assert f"router at h:1: 500 messages, {of_one}, p99 of a write no data" in told
+    assert "router at h:2: 500 messages, none lost, p99 of a write no data" in told
+    assert any(text.startswith(f"{of_all}, in 3 batches, went in by") for text in told)
+    VALIDATOR.validate(document(report))
+    (one,) = document(report)["writers"][0]["consumers"]
+    assert (lost, corrupt, 3) == (one["lost"], one["corrupt"], one["lossy_batches"])
+
+
+def test_reason_of_a_refusal_is_told() -> None:
+    """Beside what was rejected stands why, in the peer's words."""
+    refused = dataclasses.replace(
+        way_in("agent at h:1"), rejected=100, refusal="nothing listens there"
+    )
+    report = build(run(refused), None)
+
+    told = dict(facts(report))["way in"]
+    assert told.endswith("100 rejected, p99 of a write no data; nothing listens there")
+    assert "nothing listens there" == document(report)["writers"][0]["refusal"]
 
 
 @pytest.mark.parametrize(
