@@ -16,7 +16,7 @@ from prober.egress import connection, firehose, platform
 from prober.egress.firehose import FirehoseReader
 from prober.egress.https import Server
 from prober.egress.rlp import RlpReader
-from prober.egress.tokens import FixedToken, UaaTokens
+from prober.egress.tokens import FixedToken, Tokens
 from prober.ingress.envelopes import Encoder
 from prober.ledger.platform import SlowConsumer
 from prober.pipeline.profile import PROFILES
@@ -34,6 +34,7 @@ from tests.egress.reading import (
     primed,
     writing,
 )
+from tests.egress.test_rlp_gateway import uaa_tokens
 
 V1 = (Kind.LOG, Kind.COUNTER, Kind.GAUGE)
 
@@ -53,13 +54,14 @@ async def with_firehose(**changes: float) -> AsyncIterator[ReferenceStack]:
 
 
 def reader(
-    stack: ReferenceStack, client: tuple[str, str] | None = None, **more: float
+    stack: ReferenceStack,
+    client: tuple[str, str] | None = None,
+    tokens: Tokens | None = None,
+    **more: float,
 ) -> FirehoseReader:
     """A reader of the whole Firehose at the stack's traffic controller."""
     ca_file = stack.client_tls("").ca_file
-    name, secret = client or stack.uaa_client
-    uaa = Server(peer="UAA", url=stack.uaa_url, ca_file=ca_file)
-    tokens = UaaTokens(uaa, CLOCK, client_id=name, client_secret=lambda: secret)
+    tokens = tokens or uaa_tokens(stack, client)
     url = stack.firehose_url.replace("https:", "wss:")
     server = Server(peer="traffic controller", url=url, ca_file=ca_file)
     return FirehoseReader(

@@ -15,13 +15,14 @@ from prober.egress import Reader
 from prober.egress.group import RenewedGroup
 from prober.egress.https import Server
 from prober.egress.rlp_gateway import RlpGatewayReader
-from prober.egress.tokens import UaaTokens
+from prober.egress.tokens import Tokens
 from prober.ingress.agent import AgentWriter
 from prober.ledger import Deadlines
 from prober.pipeline.profile import PROFILES
 from prober.pipeline.stack import ReferenceStack
 from prober.probe import probe
 from prober.records import Arrival, Evidence, RunResult, State
+from tests.egress.test_rlp_gateway import uaa_tokens
 from tests.end_to_end.test_stack_runs import PLAN
 from tests.test_probe import job
 
@@ -57,10 +58,11 @@ class LifeClock(SystemClock):
         finally:
             self._lives.remove(over)
 
-    def end(self, streams: int) -> None:
-        """End the oldest streams."""
-        self.ended += streams
-        for over in self._lives[:streams]:
+    def end(self, streams: int | None = None) -> None:
+        """End the oldest streams, or all."""
+        ended = self._lives[:streams]
+        self.ended += len(ended)
+        for over in ended:
             over.set()
 
 
@@ -96,16 +98,16 @@ class Watched:
 
 
 def stream(
-    stack: ReferenceStack, shard: str, renew_after: float | None
+    stack: ReferenceStack,
+    shard: str,
+    renew_after: float | None,
+    tokens: Tokens | None = None,
 ) -> RlpGatewayReader:
     """A reader of the stack's gateway."""
     ca_file = stack.client_tls("").ca_file
-    name, secret = stack.uaa_client
-    uaa = Server(peer="UAA", url=stack.uaa_url, ca_file=ca_file)
-    tokens = UaaTokens(uaa, CLOCK, client_id=name, client_secret=lambda: secret)
     return RlpGatewayReader(
         Server(peer="RLP gateway", url=stack.gateway_url, ca_file=ca_file),
-        tokens,
+        tokens or uaa_tokens(stack),
         CLOCK,
         source_id=PLAN.source_id,
         kinds=PLAN.kinds,
@@ -116,18 +118,21 @@ def stream(
 
 
 async def run(
-    stack: ReferenceStack, readers: int, clock: LifeClock | None = None
+    stack: ReferenceStack,
+    readers: int,
+    clock: LifeClock | None = None,
+    tokens: Tokens | None = None,
 ) -> RunResult:
     """Probe for some lives of a stream, by one reader or by several of one shard."""
     turns = itertools.count()
 
     def single(turn: int) -> list[Reader]:
         name = f"test-{next(turns)}-{turn}"
-        return [stream(stack, name, None) for _ in range(readers)]
+        return [stream(stack, name, None, tokens) for _ in range(readers)]
 
     def reader() -> Reader:
         if readers == 1:
-            one: Reader = stream(stack, f"test-{next(turns)}", RENEW_AFTER)
+            one: Reader = stream(stack, f"test-{next(turns)}", RENEW_AFTER, tokens)
         else:
             one = RenewedGroup(single, CLOCK, renew_after=RENEW_AFTER)
         return Watched(one, clock, readers) if clock else one

@@ -50,8 +50,9 @@ async def run(
     readers: Mapping[str, OpenReader] | None = None,
 ) -> RunResult:
     """Probe a stack, by its agent or straight into its router; read its proxy."""
-    name = "doppler" if straight else "metron"
+    name, peer = ("doppler", "router") if straight else ("metron", "agent")
     address = stack.router_addresses[0] if straight else stack.agent_address
+    tls = stack.client_tls(name)
     job = Job(
         run_id="k3v9x2m4q7a",
         environment="reference",
@@ -74,7 +75,7 @@ async def run(
 
     return await probe(
         job,
-        [lambda report: AgentWriter(address, stack.client_tls(name), CLOCK, report)],
+        [lambda report: AgentWriter(address, tls, CLOCK, report, peer=peer)],
         readers or {"rlp": reader},
         CLOCK,
         controls,
