@@ -1,12 +1,17 @@
-"""What Loggregator's own counters grew by from one cycle to the next."""
+"""What Loggregator's own counters grew by from one cycle to the next.
+
+Those that come through its Firehose, and those that agents serve for Prometheus.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from prober.clock import Clock
 from prober.ledger import PlatformCounters
 from prober.ledger.platform import Reading, SlowConsumer
-from prober.probe import PlatformSource
+from prober.ledger.scraped import ScrapedCounters, Totals
+from prober.probe import AgentSource, PlatformSource
 from prober.records import Arrival, PlatformIncrease
 
 _Series = tuple[str, str, str, str]
@@ -17,6 +22,7 @@ class Beside:
 
     def __init__(self) -> None:
         self._counters = PlatformCounters()
+        self._scraped: list[ScrapedCounters] = []
         self._told: Counter[_Series] = Counter()
         self._asked_ns = 0
 
@@ -34,10 +40,27 @@ class Beside:
 
         return replace(source, readings=readings)
 
+    def asking(self, agents: Iterable[AgentSource], clock: Clock) -> list[AgentSource]:
+        """Return the same agents, of which this one takes every answer in, too."""
+        return [self._asked(each, clock) for each in agents]
+
+    def _asked(self, agent: AgentSource, clock: Clock) -> AgentSource:
+        counters = ScrapedCounters(agent.address)
+        self._scraped.append(counters)
+
+        async def totals() -> Totals:
+            found = await agent.totals()
+            counters.take(found, clock.now_ns())
+            return found
+
+        return replace(agent, totals=totals)
+
     def risen(self, now_ns: int) -> tuple[PlatformIncrease, ...]:
         """Return what rose since the last time, or silently stopped being told."""
         since_ns, self._asked_ns = self._asked_ns, now_ns
-        return tuple(self._since(self._counters.increases(now_ns), since_ns))
+        scraped = (each for agent in self._scraped for each in agent.increases())
+        found = (*self._counters.increases(now_ns), *scraped)
+        return tuple(self._since(found, since_ns))
 
     def _since(
         self, found: Iterable[PlatformIncrease], since_ns: int

@@ -73,6 +73,7 @@ class Once:
             on_open=functools.partial(self._open, stretch, ways),
             on_cycle=functools.partial(self._close, stretch, beside),
             platform=beside.along(ways.platform(clock, job)),
+            agents=beside.asking(ways.agent_metrics(), clock),
         )
         writers, readers = ways.writers(clock), ways.readers(clock, job)
         result = await probe(job, writers, readers, clock, controls)

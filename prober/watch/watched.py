@@ -11,7 +11,7 @@ from prober.clock import NS, Clock
 from prober.history import CycleRecord, Live, RunRecord
 from prober.ledger import Deadlines
 from prober.plan import MAX_CYCLES, MAX_MESSAGES, Plan
-from prober.probe import Job, OpenReader, OpenWriter, PlatformSource
+from prober.probe import AgentSource, Job, OpenReader, OpenWriter, PlatformSource
 from prober.report.now import Silence
 from prober.store import Store, Waiting
 from prober.watch.alerts.certificates import File
@@ -44,6 +44,10 @@ class Ways(Protocol):
 
     def platform(self, clock: Clock, job: Job) -> PlatformSource | None:
         """Return where Loggregator's own counters are read, if that is anywhere."""
+        ...
+
+    def agent_metrics(self) -> Sequence[AgentSource]:
+        """Return where the metrics of agents are read that are written to."""
         ...
 
 

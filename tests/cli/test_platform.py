@@ -8,6 +8,7 @@ from pathlib import Path
 
 from prober.pipeline.profile import PROFILES
 from prober.pipeline.stack import ReferenceStack
+from tests.end_to_end import watching
 
 
 async def test_drops_of_a_router_are_told_beside_the_loss(tmp_path: Path) -> None:
@@ -39,3 +40,32 @@ async def test_drops_of_a_router_are_told_beside_the_loss(tmp_path: Path) -> Non
     }
     assert f"router egress drops rose by {lost:,} from" in screen.decode()
     assert f"evidence, no proof: enough for the {lost:,} lost" in screen.decode()
+
+
+async def test_drops_of_the_agent_are_told_beside_the_loss(tmp_path: Path) -> None:
+    """With its `metrics` configured, what an agent counted itself is told, by mTLS."""
+    profile = dataclasses.replace(PROFILES["loggregator"], agent_buffer=200)
+    report, file = tmp_path / "report.json", tmp_path / "prober.yaml"
+    async with ReferenceStack(profile=profile, doors=["metrics"]) as stack:
+        here = watching.environment(stack, late_after="1s", lost_after="2s")
+        agent = here["ingress"]["agent"]
+        agent["metrics"] = {**agent, "address": stack.metrics_address}
+        watching.write(file, {"here": {**here, "limits": {"rate": "10000/s"}}})
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "prober", "run", "here", "--config", str(file)),
+            *("--messages", "2000", "--rate", "8000/s", "--yes"),
+            *("--json", str(report), "--store", "none"),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        screen, _ = await process.communicate()
+
+    told = json.loads(report.read_text())
+    lost = told["consumers"][0]["counts"]["lost"]
+    assert lost > 0
+    assert ("own agent", "dropped", "ingress", lost) in [
+        (each["component"], each["counter"], each["direction"], each["increase"])
+        for each in told["platform"]["counters"]
+    ]
+    shown = " ".join(screen.decode().split())
+    assert f"own agent ingress drops rose by {lost:,} from" in shown

@@ -14,7 +14,7 @@ from prober.errors import ProberError
 from prober.history import CycleRecord, Live, RunRecord
 from prober.ledger import Deadlines
 from prober.plan import Plan, Sizes
-from prober.probe import Job, OpenReader, OpenWriter, PlatformSource
+from prober.probe import AgentSource, Job, OpenReader, OpenWriter, PlatformSource
 from prober.records import Kind, State
 from prober.stamp import Scanner
 from prober.store import Store, Waiting, open_store
@@ -109,6 +109,7 @@ class Pipe:
         self.at_message: Callable[[int], None] = lambda _: None
         self.job: Job | None = None
         self.readers_given: list[MemoryReader] = []
+        self.agents: list[AgentSource] = []
 
     @asynccontextmanager
     async def open(self, clock: Clock, plan: Plan) -> AsyncIterator["Pipe"]:
@@ -140,6 +141,9 @@ class Pipe:
     def platform(self, clock: Clock, job: Job) -> PlatformSource | None:
         del clock, job
         return None
+
+    def agent_metrics(self) -> list[AgentSource]:
+        return self.agents
 
     def _change(self, raw: bytes) -> list[bytes]:
         found = list(self._scanner.scan(raw).sequences)

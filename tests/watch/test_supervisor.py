@@ -10,6 +10,8 @@ import pytest
 
 from prober.clock import NS
 from prober.errors import ConnectError, RefusedError
+from prober.ledger.scraped import Totals
+from prober.probe import AgentSource
 from prober.records import State
 from tests.watch.bench import Bench, changed
 
@@ -67,6 +69,33 @@ async def test_loss_is_told_and_kept(bench: Bench) -> None:
     assert [State.PASS, State.PASS, State.LOSS] == bench.states()[:3]
     assert ["measuring", "loss", "loss_over"] == bench.said()
     assert "lost 2 of 6 on rlp" == bench.notices[1].words
+
+
+async def test_drops_of_own_agents_stand_in_the_cycle_of_their_time(
+    bench: Bench,
+) -> None:
+    """An agent's metrics are read along; what rose stands in one cycle, and no more."""
+    dropped = 500
+
+    async def totals() -> Totals:
+        return {("dropped", frozenset({("direction", "ingress")})): dropped}
+
+    def drop(sequence: int) -> bool:
+        nonlocal dropped
+        lost = sequence in (13, 14)
+        dropped += lost
+        return lost
+
+    bench.pipe.lose = drop
+    where = "agent's metrics at 10.0.0.1:14824"
+    bench.pipe.agents = [AgentSource(address="10.0.0.1", where=where, totals=totals)]
+
+    await bench.run(10 * PERIOD)
+
+    told = [each for cycle in bench.cycles() for each in cycle.platform]
+    assert [("own agent", "10.0.0.1", "dropped", "ingress", 2)] == [
+        (e.component, e.instance, e.counter, e.direction, e.increase) for e in told
+    ]
 
 
 async def test_environment_that_cannot_be_opened(bench: Bench) -> None:

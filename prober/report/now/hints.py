@@ -88,7 +88,11 @@ HINTS: tuple[tuple[_Holds, _Words], ...] = (
         lambda _: "a consumer of the RLP is slow: add its instances, or RLPs",
     ),
     (
-        lambda c, condition: _losing(c, condition) and _dropped(c, "agent", "ingress"),
+        # One of ours tells of it by itself, others where their metrics are scraped.
+        lambda c, condition: (
+            _losing(c, condition)
+            and any(_dropped(c, each, "ingress") for each in ("own agent", "agent"))
+        ),
         lambda _: "an agent's buffer overran: a loud app on its VM, or a starved agent",
     ),
     (
