@@ -24,7 +24,7 @@ from prober.watch.losses import Losses
 from prober.watch.notices import Notice, Said, Tell
 from prober.watch.schedule import Cadence, Roll
 from prober.watch.state import Measuring
-from prober.watch.stretch import Stretch, new_run_id
+from prober.watch.stretch import BEHIND_NS, Stretch, new_run_id
 from prober.watch.watched import Follower, History, Watched, Ways
 
 LOOK_SECONDS = 1.0
@@ -245,7 +245,9 @@ class Supervisor:
         while True:
             await self._clock.sleep(LOOK_SECONDS)
             if self._roll is not None:
-                self._miss(self._roll.missed(self._clock.now_ns()))
+                # The last of a cycle's messages may still be sent when they are late.
+                over_ns = self._clock.now_ns() - BEHIND_NS
+                self._miss(self._roll.missed(over_ns))
 
     def _miss(self, ticks: Iterable[int]) -> None:
         passed_over = list(ticks)

@@ -222,6 +222,21 @@ async def test_after_a_stall_nothing_is_caught_up(bench: Bench) -> None:
     assert len(due) == len(set(due))
 
 
+@pytest.mark.parametrize("before", [0.05, 0.3])
+@pytest.mark.parametrize("seconds", [12.2, 12.8])
+async def test_whose_last_message_is_sent_late_is_not_missed_too(
+    bench: Bench, before: float, seconds: float
+) -> None:
+    """Of a tick whose time is over the last may still be sent: it has one record."""
+    bench.at(2 * PERIOD - before, lambda: bench.clock.jump(seconds))
+    watched = bench.pipe.watched(every=PERIOD, messages=48)
+
+    await bench.run(5 * PERIOD, bench.supervisor(watched))
+
+    due = [cycle.scheduled_ns for cycle in bench.cycles()]
+    assert sorted(set(due)) == due
+
+
 async def test_reader_that_is_cut_and_comes_back(bench: Bench) -> None:
     """Who saw nothing is told, with the peer's words and since when."""
     bench.at(2.2 * PERIOD, lambda: bench.pipe.readers_given[0].cut("Socket closed"))
