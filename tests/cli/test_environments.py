@@ -9,6 +9,8 @@ import yaml
 
 from tests.cli.test_run import document, prober, reference
 
+KINDS = ("log", "counter", "gauge", "timer", "event")
+
 
 def configuration(path: Path, ends: list[str], **changes: Any) -> Path:  # noqa: ANN401
     """Write a prober.yaml for a stack that runs, with changes to its environment."""
@@ -188,3 +190,33 @@ def test_run_that_loses_a_lot_stops_itself(tmp_path: Path) -> None:
     assert told["consumers"][0]["counts"]["attempted"] < 15_000
     assert any("stopped by ourselves" in words for words in told["warnings"])
     assert 0 == told["consumers"][0]["cycles"]["missed"]
+
+
+def test_mixed_kinds_are_held_against_what_each_consumer_can_carry(
+    tmp_path: Path,
+) -> None:
+    """Three ways out of the stack's own configuration: on v1 three kinds are expected.
+
+    Nothing counts as lost that could not have come, and all got all is said.
+    """
+    file, report = tmp_path / "prober.yaml", tmp_path / "report.json"
+    with reference("--write-config", str(file)):
+        done = prober(
+            *("run", "reference", "--config", str(file), "--messages", "500"),
+            *("--rate", "200/s", "--cycles", "10", "--json", str(report)),
+            *(word for kind in KINDS for word in ("--kind", kind)),
+            *("--store", "none"),
+        )
+
+    told = document(report.read_text())
+    counts = {each["name"]: each["counts"] for each in told["consumers"]}
+    cannot = counts["v1"]["not_expected"]
+    assert [(500, 0, 0), (500, 0, 0), (500 - cannot, 0, cannot)] == [
+        (each["accepted"], each["lost"], each["not_expected"])
+        for each in (counts["rlp"], counts["gateway"], counts["v1"])
+    ]
+    assert 100 < cannot < 300  # timers and events: about two of five
+    assert (0, 0) == (told["across"]["lost_by_all"], told["across"]["lost_by_some"])
+    shown = " ".join(done.stdout.split())
+    assert f"v1: {cannot} not expected" in shown
+    assert "side by side all consumers got all" in shown
