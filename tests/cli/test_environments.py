@@ -220,3 +220,28 @@ def test_mixed_kinds_are_held_against_what_each_consumer_can_carry(
     shown = " ".join(done.stdout.split())
     assert f"v1: {cannot} not expected" in shown
     assert "side by side all consumers got all" in shown
+
+
+@pytest.mark.parametrize(
+    ("where", "by_all", "by_some", "words"),
+    [
+        ("agent", 50, 0, "lost by all 50 (before the fork,"),
+        ("gateway", 0, 50, "lost by all 0; by some 50; by gateway alone 50 (its own"),
+    ],
+)
+def test_loss_upstream_and_of_one_way_out_are_told_apart(
+    tmp_path: Path, where: str, by_all: int, by_some: int, words: str
+) -> None:
+    """Each tenth message is dropped: before all three ways out part, or on one."""
+    file, report = tmp_path / "prober.yaml", tmp_path / "report.json"
+    fault = f"drop:where={where},every=10"
+    with reference("--write-config", str(file), "--fault", fault):
+        done = prober(
+            *("run", "reference", "--config", str(file), "--messages", "500"),
+            *("--rate", "200/s", "--cycles", "10", "--json", str(report)),
+            *("--late-after", "3s", "--lost-after", "4s", "--store", "none"),
+        )
+
+    across = document(report.read_text())["across"]
+    assert (by_all, by_some) == (across["lost_by_all"], across["lost_by_some"])
+    assert words in " ".join(done.stdout.split())
