@@ -188,11 +188,17 @@ def _plan_of(run: RunRecord) -> object:
         run.beside,
         warnings=tuple(map(storable, run.beside.warnings)),
         writers=tuple(
-            replace(way, trouble=storable(way.trouble)) for way in run.beside.writers
+            replace(way, blocked=_plain(way.blocked), trouble=storable(way.trouble))
+            for way in run.beside.writers
         ),
     )
     further = {"beside": msgspec.to_builtins(beside)}
     return {**msgspec.to_builtins(run.plan), **further}
+
+
+def _plain(latency: Frozen) -> Frozen:
+    """Return a histogram whose buckets are a plain dictionary, as documents have it."""
+    return replace(latency, buckets=dict(latency.buckets))
 
 
 def _beside(text: str) -> Beside | None:
