@@ -113,6 +113,10 @@ class Alarms:
         for each in self._followers:
             each.closed(cycles)
 
+    def missed(self, watched: Watched, cycles: int, reason: str) -> None:
+        """Count cycles that were not begun: what is alerted of them is silence."""
+        self.metrics.missed(watched, cycles, reason)
+
     def live(self, live: Live) -> None:
         """Take in how it stands with an environment."""
         for each in self._followers:

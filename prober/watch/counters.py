@@ -43,6 +43,10 @@ class Series:
     last_bad: CycleRecord | None = None
     """The last that lost something: an exemplar."""
 
+    def miss(self, cycles: int, reason: str) -> None:
+        """Count cycles that were not begun."""
+        self.cycles[State.MISSED, label(State.MISSED, reason)] += cycles
+
     def add(self, cycle: CycleRecord) -> None:
         """Count a final cycle: the fates only of one whose messages count."""
         state, counts = cycle.state, cycle.counts

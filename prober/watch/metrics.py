@@ -94,6 +94,13 @@ class Metrics(Collector):
                 key = (cycle.environment, cycle.consumer)
                 self._series.setdefault(key, Series()).add(cycle)
 
+    def missed(self, watched: Watched, cycles: int, reason: str) -> None:
+        """Count cycles that nobody began, at every consumer."""
+        with self._lock:
+            for consumer in watched.consumers:
+                series = self._series.setdefault((watched.name, consumer), Series())
+                series.miss(cycles, reason)
+
     def live(self, live: Live) -> None:
         """Take what is going on in an environment."""
         with self._lock:

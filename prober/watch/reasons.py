@@ -26,7 +26,7 @@ _BEGINNINGS: tuple[tuple[str, str], ...] = (
     ("not yet subscribed", "not_subscribed"),
     ("ended ", "ended_early"),
     ("no sign that", "no_evidence"),
-    ("not started", "not_started"),
+    ("prober was not able", "behind"),
     ("prober was", "restarted"),
     ("nothing in it", "not_carried"),
 )
@@ -53,7 +53,7 @@ LABELS: Mapping[State, tuple[str, ...]] = {
         OTHER,
     ),
     State.EXCLUDED: ("not_carried", OTHER),
-    State.MISSED: ("not_started", OTHER),
+    State.MISSED: ("behind", OTHER),  # the other reasons are why it was not measured
 }
 
 

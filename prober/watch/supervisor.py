@@ -252,6 +252,9 @@ class Supervisor:
     def _miss(self, ticks: Iterable[int]) -> None:
         passed_over = list(ticks)
         if passed_over:
+            reason = self.measuring.why_not or BEHIND
+            for follower in self._followers:
+                follower.missed(self.watched, len(passed_over), reason)
             self._history.record_missed(
                 self.watched.name,
                 self._cadence.due_ns(passed_over[0]),
@@ -259,7 +262,7 @@ class Supervisor:
                 every_ns=self.watched.every_ns,
                 planned=self.watched.sample.messages,
                 consumers=tuple(self.watched.consumers),
-                reason=self.measuring.why_not or BEHIND,
+                reason=reason,
             )
 
     async def _wait(self, seconds: float) -> None:

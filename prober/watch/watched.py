@@ -108,6 +108,10 @@ class Follower(Protocol):
         """Take in a cycle that became final, as every consumer saw it."""
         ...
 
+    def missed(self, watched: "Watched", cycles: int, reason: str) -> None:
+        """Take in that so many cycles of an environment were not begun."""
+        ...
+
     def live(self, live: Live) -> None:
         """Take in how it stands with an environment."""
         ...

@@ -3,7 +3,14 @@
 import asyncio
 import functools
 import random
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +29,7 @@ from prober.testing import ManualClock, MemoryPipe, MemoryReader, settle
 from prober.watch.daemon import Daemon, Surroundings
 from prober.watch.snapshot import Snapshot
 from prober.watch.supervisor import Supervisor
-from prober.watch.watched import Watched
+from prober.watch.watched import Follower, Watched
 
 if TYPE_CHECKING:
     from prober.watch.notices import Notice
@@ -257,7 +264,12 @@ class Bench:
         self.history = Direct(self.store)
         self.notices: list[Notice] = []
 
-    def supervisor(self, watched: Watched | None = None, seed: int = 1) -> Supervisor:
+    def supervisor(
+        self,
+        watched: Watched | None = None,
+        seed: int = 1,
+        followers: Sequence[Follower] = (),
+    ) -> Supervisor:
         """Return a new one, as after a restart."""
         return Supervisor(
             watched or self.pipe.watched(),
@@ -267,6 +279,7 @@ class Bench:
             rng=random.Random(seed),  # noqa: S311 - jitter
             daemon=DAEMON,
             stop_seconds=self.stop_seconds,
+            followers=followers,
         )
 
     def at(self, seconds: float, do: Callable[[], object]) -> None:

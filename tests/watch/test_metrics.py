@@ -96,6 +96,19 @@ def test_what_does_not_count(metrics: Metrics) -> None:
     )
 
 
+def test_cycles_that_nobody_began(metrics: Metrics) -> None:
+    """They are counted at every consumer, apart where it was we who fell behind."""
+    watched_ = watched("prod", "rlp", "gateway")
+    metrics.missed(watched_, 3, "no connection to the agent")
+    metrics.missed(watched_, 2, "prober was not able to begin it in time")
+
+    name = "prober_cycles_total"
+    for consumer in ("rlp", "gateway"):
+        told = {"state": "missed", "consumer": consumer}
+        assert 3 == value(metrics, name, reason="other", **told)
+        assert 2 == value(metrics, name, reason="behind", **told)
+
+
 def test_reasons_make_no_series(metrics: Metrics) -> None:
     """Whatever a reason says, the labels are those from the start."""
     before = len(samples(metrics, "prober_cycles_total"))

@@ -13,6 +13,7 @@ from prober.errors import ConnectError, RefusedError
 from prober.ledger.scraped import Totals
 from prober.probe import AgentSource
 from prober.records import State
+from prober.watch.metrics import Metrics
 from tests.watch.bench import Bench, changed
 
 if TYPE_CHECKING:
@@ -309,3 +310,21 @@ async def test_memory_beyond_its_bound(bench: Bench) -> None:
     assert "; uncounted: 3 lost" in lossy.reason
     assert "loss" not in bench.said()
     assert "void" in bench.said()
+
+
+async def test_missed_cycles_are_in_the_metrics(bench: Bench) -> None:
+    """What history has as missed is counted, too, and nothing twice."""
+    metrics = Metrics()
+    supervisor = bench.supervisor(followers=[metrics])
+    bench.at(2.2 * PERIOD, lambda: bench.clock.jump(3 * PERIOD))
+
+    await bench.run(8 * PERIOD, supervisor)
+
+    missed = bench.states().count(State.MISSED)
+    counted = sum(
+        sample.value
+        for family in metrics.collect()
+        for sample in family.samples
+        if sample.labels.get("state") == "missed"
+    )
+    assert missed == counted > 0

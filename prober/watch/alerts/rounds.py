@@ -207,8 +207,10 @@ class Rounds:
             files = [
                 file for each in self._known.values() for file in each.certificates
             ]
-            found = await asyncio.to_thread(lambda: [*expiries(files)])
-            self._expiries = tuple(found)
+            self._expiries = ()
+            if files:
+                found = await asyncio.to_thread(lambda: [*expiries(files)])
+                self._expiries = tuple(found)
 
     def evaluate(self) -> None:
         """Hold every rule against now, tell what began and ended, and save that."""
