@@ -14,7 +14,7 @@ from prober.store.store import Store
 _SMALL = 200
 """Bytes that are reckoned for what is no cycle."""
 
-_pack = msgspec.msgpack.Encoder().encode
+_pack = msgspec.msgpack.Encoder(enc_hook=dict).encode  # buckets at rest are no dict
 _unpack = msgspec.msgpack.Decoder(list[CycleRecord]).decode
 
 Do = Callable[[Store], object]
