@@ -104,6 +104,11 @@ class ChildStack:
         if error is None and self._process.returncode != 0:
             raise self._ended()
 
+    @property
+    def pid(self) -> int:
+        """Its process, for who wants to know what that holds."""
+        return self._process.pid
+
     def client_tls(self, server_name: str) -> Tls:
         """Return a client's certificate files, for a server of that name."""
         assert self._directory is not None  # noqa: S101 - told on entry

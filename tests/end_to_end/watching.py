@@ -32,6 +32,30 @@ def environment(stack: ChildStack | ReferenceStack, **probe: object) -> dict[str
     }
 
 
+def three_ways(
+    stack: ChildStack | ReferenceStack, folder: Path, **probe: object
+) -> dict[str, Any]:
+    """Return the same with a consumer for each way out: `rlp`, `gateway` and `v1`.
+
+    The secret of the stack's client is written into a folder.
+    """
+    ca_file = stack.client_tls("").ca_file
+    client_id, secret = stack.uaa_client
+    file = folder / "secret"
+    file.write_text(secret)
+    client = {"client_id": client_id, "client_secret_file": str(file)}
+    uaa = {"url": stack.uaa_url, "ca_file": ca_file, **client}
+    found = environment(stack, **probe)
+    found["consumers"] |= {
+        name: {kind: {"url": url, "ca_file": ca_file, "uaa": uaa}}
+        for name, kind, url in (
+            ("gateway", "rlp_gateway", stack.gateway_url),
+            ("v1", "firehose", stack.firehose_url),
+        )
+    }
+    return found
+
+
 def _endpoint(address: str, tls: Tls) -> dict[str, str]:
     return {
         "address": address,
