@@ -21,7 +21,7 @@ from prober.ingress.envelopes import INSTANCE
 from prober.pipeline.faults import Scenario
 from prober.pipeline.stack import ReferenceStack
 from prober.probe import Controls, Job, Phase, Progress, probe
-from prober.records import Comparison, RunResult, Span, Trial
+from prober.records import Comparison, RunResult, Span, State, Trial
 from prober.stamp import RUN_ALPHABET, RUN_WIDTH
 
 _SOURCE = "prober"
@@ -182,6 +182,9 @@ def _busy(plan: Plan, trial: Trial, result: RunResult) -> str:
     ends = {each.cycles[-1].state for each in result.consumers}
     if plan.aside and wrong == {ASIDE} and plan.aside in ends:
         return "the trial ended before all was well again"
+    lossy = any(states[State.LOSS] for states in trial.states.values())
+    if plan.aside and wrong == {ASIDE} and not lossy:
+        return "what was lost was lost while nobody could count it"  # a long back-off
     return ""
 
 

@@ -3,13 +3,16 @@
 import asyncio
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from prober.calibration import TRIALS, Controls, Plan, bench, calibrate
+from prober.calibration.compare import ASIDE
 from prober.calibration.trials import COUNTED, UNCOUNTED, UPGRADE
 from prober.pipeline.faults import KINDS
-from prober.records import Calibration, State, Trial
+from prober.records import Calibration, Comparison, State, Trial
+from tests.report import samples
 
 WORDS: Mapping[str, str] = {
     # What a user is told of cycles that do not count, by trial.
@@ -127,3 +130,33 @@ async def test_a_trial_that_could_not_be_told_is_made_again_alone(
     assert [plan.name for plan in COUNTED[:2]] * 3 == made
     assert (2, 0) == (calibration.untold, calibration.disagreeing)
     assert [3, 3] == [trial.attempts for trial in calibration.trials]
+
+
+@pytest.mark.parametrize(
+    ("lossy", "wrong", "trouble"),
+    [
+        (0, ("aside",), "what was lost was lost while nobody could count it"),
+        (0, ("aside", "lost"), ""),
+        (1, ("aside",), ""),
+    ],
+)
+def test_a_long_back_off_is_bad_luck(
+    lossy: int, wrong: tuple[str, ...], trouble: str
+) -> None:
+    """A loss within what went uncounted proves nothing; one that was denied does."""
+    comparisons = [
+        Comparison(what=what, consumer="rlp", injected=0, measured=1, agrees=False)
+        for what in (ASIDE if each == "aside" else each for each in wrong)
+    ]
+    trial = Trial(
+        name="upgrade rehearsal",
+        words="",
+        faults=(),
+        comparisons=tuple(comparisons),
+        states={"rlp": {**dict.fromkeys(State, 0), State.LOSS: lossy}},
+    )
+    cycle = samples.cycle(0, 100)
+    result = samples.run(samples.plan(100, 1), samples.consumer([cycle]))
+    calm = replace(result, health={})
+
+    assert trouble == bench._busy(UPGRADE, trial, calm)
