@@ -22,14 +22,16 @@ from prober.report.words import moment
 PLACES: Mapping[str, str] = {
     "in order": "drawn",
     "warning": "warnings",
-    "meanwhile": "happened",
+    "meanwhile": "answer",
     "lost in": "happened",
     "beside": "happened",
     "side by side": "happened",
     "buffers": "happened",
     "platform": "happened",
+    "paths": "happened",
     "cycles": "trust",
     "uncounted": "trust",
+    "control": "trust",
     "ourselves": "trust",
     "way in": "speed",
     "rate": "speed",
@@ -50,11 +52,17 @@ def run_page(report: Report) -> Page:
         title=result.environment,
         origin=f"run {result.run_id}, {began}, {seconds:,.1f} s",
         look=LOOKS[report.verdict.state],
-        answer=tuple(map(split, sentences(report))),
+        answer=(*map(split, sentences(report)), *_cost(report)),
         tiles=tiles(report.worst, report.claim),
         first=pictures.budget_charts("run", report.worst),
         sections=filled(_sections(report)),
     )
+
+
+def _cost(report: Report) -> tuple[Fact, ...]:
+    """Return what a deploy cost, which whoever probed beside it asks first."""
+    told = grouped(facts(report), PLACES)["answer"]
+    return tuple((label.capitalize(), words) for label, words in told)
 
 
 def _sections(report: Report) -> list[Section]:

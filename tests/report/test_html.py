@@ -12,11 +12,12 @@ from playwright.sync_api import Browser
 
 from prober.history import HOUR_NS
 from prober.records import State
-from prober.report import facts, html_run, html_window, window_facts
-from prober.report.html import render
+from prober.report import build, facts, html_run, html_window, window_facts
+from prober.report.html import pages, render
 from tests import browser
 from tests.report import histories, renew, samples
 from tests.report.test_formats import hostile, named
+from tests.report.test_paths import way_in
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +210,32 @@ def test_every_fact_has_its_section() -> None:
     for report in renew.window([histories.month(), *histories.foundations()]).reports:
         found = (*window_facts.before(report), *window_facts.after(report))
         assert {label for label, _ in found} - {""} <= html_window.PLACES.keys()
+
+
+def test_control_and_ways_in_have_their_sections() -> None:
+    """A run with messages withheld, by several ways in, is a page as any other."""
+    made = samples.met()
+    run = dataclasses.replace(
+        made,
+        plan=dataclasses.replace(made.plan, control=3),
+        writers=(way_in("router at h:1"), way_in("router at h:2")),
+    )
+    (page,) = pages(build(run, None))
+    labels = {each.title: [label for label, _ in each.facts] for each in page.sections}
+
+    assert "paths" in labels["What happened"]
+    assert "control" in labels["How far to trust it"]
+
+
+def test_the_cost_of_a_deploy_stands_with_the_answer() -> None:
+    """Who probed beside a deploy reads what it cost before any chart."""
+    (page,) = pages(renew.SUBJECTS["deploy"]())
+    word, words = page.answer[-1]
+
+    assert "Meanwhile" == word
+    assert words.startswith("bosh ran 33 s")
+    told = [label for each in page.sections for label, _ in each.facts]
+    assert "meanwhile" not in told
 
 
 def test_several_environments_are_reached_from_the_first(chromium: Browser) -> None:
