@@ -21,6 +21,7 @@ from prober.report.words import (
     share_up,
     span,
     tight,
+    times,
 )
 
 MOST_INCIDENTS = 5
@@ -104,16 +105,12 @@ def pace(report: EnvironmentReport, consumer: Watched) -> str:
     lately = "the last day" if known_ns == DAY_NS else f"these {length}"
     if not found.bad:
         return f"nothing lost in {lately}"
-    lost = f"{found.bad:,} lost in {lately}, {_times(found.burn)} a sustainable pace"
+    lost = f"{found.bad:,} lost in {lately}, {times(found.burn)} a sustainable pace"
     if found.exhausted_ns is None:
         return f"{lost}: the budget outlasts the window"
     gone = moment(found.exhausted_ns, "%Y-%m-%d %H:%M")
     lasts = slo.format_duration((found.exhausted_ns - report.until_ns) // NS)
     return f"{lost}: gone by {gone}, in {lasts}"
-
-
-def _times(burn: float) -> str:
-    return f"{burn:,.2g} times" if burn < 1_000 else f"{burn:,.0f} times"  # noqa: PLR2004
 
 
 def _each(

@@ -79,6 +79,14 @@ def share_up(ratio: Fraction) -> str:
 _TIMES = 10
 
 
+def times(ratio: float) -> str:
+    """Return `0.030 times`, with two digits or all before the point, rounded up."""
+    digits = max(0, 1 - math.floor(math.log10(ratio))) if ratio > 0 else 0
+    # Rounded first, or the last bit of a float would add a whole unit.
+    rounded = math.ceil(round(ratio * 10**digits, 6)) / 10**digits
+    return f"{rounded:,.{digits}f} times"
+
+
 def span(seconds: float) -> str:
     """Return a length of time that is set, not measured: `30 d`, `90 min`, `1.5 s`."""
     sizes = ((86_400, "d"), (3_600, "h"), (60, "min"))

@@ -14,8 +14,9 @@ from rich.console import Console
 from prober.records import RunResult, Span, State
 from prober.report import Report, build
 from prober.report.answer import line, sentences
+from prober.report.facts import facts
 from prober.report.terminal import render
-from prober.report.words import duration, harmless
+from prober.report.words import duration, harmless, times
 from tests.report import samples
 
 ANSI = re.compile(r"\x1b\[[\d;]*m")
@@ -217,3 +218,31 @@ def test_escapes(text: str, encoding: str, expected: str) -> None:
 def test_durations(seconds: float | None, expected: str) -> None:
     """A duration has three digits and is rounded up."""
     assert expected == duration(seconds)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "expected"),
+    [
+        (42 / 1_440, "0.030 times"),
+        (1.0, "1.0 times"),
+        (2.21, "2.3 times"),
+        (10.000_000_000_1, "10 times"),
+        (123.4, "124 times"),
+        (1_234.0, "1,234 times"),
+        (0.0, "0 times"),
+    ],
+)
+def test_paces(ratio: float, expected: str) -> None:
+    """How fast a budget goes has two digits or more, and is rounded up."""
+    assert expected == times(ratio)
+
+
+def test_a_run_tells_in_the_order_of_what_is_asked() -> None:
+    """What happened, how far to trust it, push-back and rates, how it was measured."""
+    told = [label for label, _ in facts(samples.sample("inconclusive")) if label]
+
+    expected = (
+        "meanwhile, cycles, in order, lost in, beside, side by side, uncounted, "
+        "warning, ourselves, rate, read, run"
+    )
+    assert expected == ", ".join(told)
