@@ -2,7 +2,9 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeAlias
 
 from rich.console import Console
 from rich.text import Text
@@ -10,6 +12,8 @@ from rich.text import Text
 from prober.errors import UsageError
 
 STDOUT = "-"
+Document: TypeAlias = str | bytes | Iterable[str]
+"""Whole, or in pieces that can be gone through again."""
 
 
 def check_writable(path: str | None) -> None:
@@ -44,7 +48,7 @@ def say(*sentences: str) -> None:
         console.print(Text(sentence))
 
 
-def write_document(document: str | bytes, path: str) -> None:
+def write_document(document: Document, path: str) -> None:
     """Write a document to a file, or to standard output if that cannot be."""
     if path == STDOUT:
         _print(document)
@@ -59,23 +63,33 @@ def write_document(document: str | bytes, path: str) -> None:
             _print(document)
 
 
-def _print(document: str | bytes) -> None:
-    if isinstance(document, bytes):
-        sys.stdout.buffer.write(document)
-    else:
-        sys.stdout.write(document)
+def _print(document: Document) -> None:
+    for each in _pieces(document):
+        if isinstance(each, bytes):
+            sys.stdout.buffer.write(each)
+        else:
+            sys.stdout.write(each)
     sys.stdout.flush()
 
 
-def _replace(path: Path, document: str | bytes) -> None:
+def _pieces(document: Document) -> Iterable[str | bytes]:
+    return (document,) if isinstance(document, str | bytes) else document
+
+
+def _fill(path: Path, document: Document) -> None:
+    with path.open("wb") as file:
+        for each in _pieces(document):
+            file.write(each if isinstance(each, bytes) else each.encode())
+
+
+def _replace(path: Path, document: Document) -> None:
     """Write a file whole or not at all, unless it is no ordinary file."""
-    raw = document if isinstance(document, bytes) else document.encode()
     if path.exists() and not path.is_file():
-        path.write_bytes(raw)
+        _fill(path, document)
         return
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_bytes(raw)
+        _fill(beside, document)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)

@@ -149,10 +149,9 @@ def report(
     wanted = files(outputs, formats, json=json)
     rows_.check(rows, wanted)
     calibrated = calibration_of(calibration)
-    with uncollected():
-        with opened(location(store, config)) as history:
-            told = _told(history, envs, asked)
-            table = rows_.rows_of(history, told, rows)
+    with uncollected(), opened(location(store, config)) as history:
+        told = _told(history, envs, asked)
+        table = rows_.rows_of(history, told, rows)
         held = told.reports if isinstance(told, Environments) else (told,)
         _check_gate(held, fail_on, inconclusive_exit)
         told = replace(told, calibration=calibrated)

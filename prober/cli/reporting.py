@@ -118,7 +118,7 @@ def write(
 
     for each in sorted(found, key=lambda each: each.format != "json"):
         what = rows if rows is not None and each.format in TABULAR else subject
-        output.write_document(FORMATS[each.format].render(what), each.path)
+        output.write_document(FORMATS[each.format].document(what), each.path)
 
 
 def show(

@@ -1,12 +1,15 @@
 """Which rows tables of a report have: `--rows` of `prober report`."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from prober.errors import UsageError
 from prober.history import HOUR_NS
 
 if TYPE_CHECKING:  # what is heavy is imported by who runs
+    import pandas as pd
+
     from prober.cli.reporting import File
     from prober.history import CycleRecord
     from prober.report import Report
@@ -33,6 +36,8 @@ def rows_of(
 ) -> "Rows | None":
     """Return the rows that are asked for; None for those that the report has itself.
 
+    Cycles are read when they are written, so that history has to be open until then.
+
     Raises UsageError for hours and days of a run, which has cycles alone.
     """
     from prober.report import Report, frames
@@ -43,11 +48,22 @@ def rows_of(
             raise UsageError("a run has rows of cycles alone: leave out --rows")
         return None
     if kind == "days":
-        return Rows(frame=frames.windows(told.reports, every="1D"))
+        days = frames.windows(told.reports, every="1D")
+        return Rows(parts=lambda: (days,))
     if kind == "cycles":
-        parts = (part for each in told.reports for part in _parts(history, each))
-        return Rows(frame=frames.cycles_of_many(parts))
+        return Rows(parts=partial(_cycles, history, told.reports))
     return None
+
+
+def _cycles(
+    history: "Store", reports: "Sequence[EnvironmentReport]"
+) -> "Iterator[pd.DataFrame]":
+    """Yield a frame without rows, and one for each day that has any."""
+    from prober.report import frames
+
+    yield frames.cycles(())
+    for report in reports:
+        yield from map(frames.cycles, filter(None, _parts(history, report)))
 
 
 def _parts(

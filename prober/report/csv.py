@@ -4,6 +4,8 @@ A spreadsheet takes what begins like a formula for one, so that such a text has 
 apostrophe before it.
 """
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from prober.report import frames
@@ -18,16 +20,31 @@ if TYPE_CHECKING:  # imported when it is used
 _FORMULA = ("=", "+", "-", "@")
 
 
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """A file part by part, begun anew whenever it is gone through."""
+
+    subject: Subject | Rows
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the header with the first rows, and then the others."""
+        for place, part in enumerate(parts(self.subject)):
+            yield written(part, header=not place)
+
+
 def render(subject: Subject | Rows) -> str:
     """Return the rows of a subject below a header; times in RFC 3339, UTC."""
-    return written(frame(subject))
+    return "".join(Pieces(subject))
 
 
-def frame(subject: Subject | Rows) -> "pd.DataFrame":
+def parts(subject: Subject | Rows) -> "Iterable[pd.DataFrame]":
+    """Return the rows of a subject in frames of the same columns, at least one."""
+    return subject.parts() if isinstance(subject, Rows) else (frame(subject),)
+
+
+def frame(subject: Subject) -> "pd.DataFrame":
     """Return the rows of a subject, as `prober.report.frames` documents them."""
     match subject:
-        case Rows():
-            return subject.frame
         case Environments():
             return frames.windows(subject.reports)
         case Comparison():
@@ -35,7 +52,7 @@ def frame(subject: Subject | Rows) -> "pd.DataFrame":
     return frames.cycles_of_run(subject.result)
 
 
-def written(frame: "pd.DataFrame") -> str:
+def written(frame: "pd.DataFrame", *, header: bool = True) -> str:
     """Return a frame as CSV in which no text is a formula."""
     from pandas.api import types  # noqa: PLC0415 - see above
 
@@ -47,7 +64,10 @@ def written(frame: "pd.DataFrame") -> str:
         ):
             safe[name] = safe[name].map(_inert, na_action="ignore")
     text: str = safe.to_csv(
-        index=False, lineterminator="\n", date_format="%Y-%m-%dT%H:%M:%S.%fZ"
+        index=False,
+        header=header,
+        lineterminator="\n",
+        date_format="%Y-%m-%dT%H:%M:%S.%fZ",
     )
     return text
 

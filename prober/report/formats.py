@@ -1,7 +1,7 @@
 """The formats that a report is written in: one row each, one module each."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from types import ModuleType
@@ -23,7 +23,8 @@ Subject: TypeAlias = Report | Environments | Comparison
 class Rows:
     """Rows in the place of those that a subject has, for formats that are tables."""
 
-    frame: "pd.DataFrame"
+    parts: "Callable[[], Iterable[pd.DataFrame]]"
+    """Begins anew for each file: frames of the same columns, the first may be empty."""
 
 
 TABULAR = ("csv", "parquet")
@@ -60,6 +61,14 @@ class Format:
         """Return a subject as a whole file; raises as `load` does."""
         rendered: str | bytes = self.load().render(subject)
         return rendered
+
+    def document(self, subject: Subject | Rows) -> str | bytes | Iterable[str]:
+        """Return the same, in pieces if its module has `Pieces`: too large to hold."""
+        module = self.load()
+        if not hasattr(module, "Pieces"):
+            return self.render(subject)
+        pieces: Iterable[str] = module.Pieces(subject)
+        return pieces
 
 
 FORMATS: Mapping[str, Format] = {

@@ -85,14 +85,6 @@ def cycles(records: Iterable[CycleRecord]) -> "pd.DataFrame":
     return _frame(CYCLES, [_cycle(each) for each in records])
 
 
-def cycles_of_many(parts: Iterable[Iterable[CycleRecord]]) -> "pd.DataFrame":
-    """Return the same of cycles that come in parts, of which one at a time is held."""
-    import pandas as pd  # noqa: PLC0415 - see above
-
-    frames = [cycles(()), *map(cycles, parts)]
-    return pd.concat(frames, ignore_index=True)
-
-
 def cycles_of_run(result: RunResult) -> "pd.DataFrame":
     """Return the same of a run that was just made."""
     rows = [

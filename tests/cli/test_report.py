@@ -1,7 +1,8 @@
 """`prober report`: windows, files, gates, and what it says when there is nothing."""
 
+import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -329,6 +330,27 @@ def test_rows_are_hours_days_or_cycles(prober: Prober, tmp_path: Path) -> None:
     assert 1 == len({frame["lost"].sum() for frame in found.values()})
     assert list(frames.CYCLES) == list(found["cycles"].columns)
     assert ["loss", "pass"] == sorted(found["cycles"]["state"].unique())
+
+
+def test_rows_for_which_the_disk_was_full_are_printed_whole(
+    prober: Prober,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Cycles are written in pieces, and begin anew on standard output."""
+
+    def full(_: Path, document: Iterable[str]) -> None:
+        next(iter(document))
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("prober.cli.output._replace", full)
+    path = str(tmp_path / "out.csv")
+    code = prober("report", *WINDOW, "-q", "--rows", "cycles", "-o", path)
+
+    found = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    assert (0, 358) == (code, len(found))
+    assert list(frames.CYCLES) == list(found.columns)
 
 
 @pytest.mark.parametrize(

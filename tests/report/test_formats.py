@@ -5,7 +5,7 @@ import html
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,17 @@ from lxml import etree
 from markdown_it import MarkdownIt
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import parser
+from pyarrow import parquet
 
 from prober.errors import UsageError
 from prober.records import Span, State
-from prober.report import build
+from prober.report import build, csv, frames
 from prober.report.comparison import compare
-from prober.report.formats import FORMATS, Subject, by_suffix
+from prober.report.formats import FORMATS, Rows, Subject, by_suffix
 from prober.report.sides import side_of_report
 from tests.report import histories, renew, samples
 from tests.report.schemas import FOLDER, validate
+from tests.report.test_comparison import record
 
 TEXTS = tuple(name for name, each in FORMATS.items() if not each.extra)
 XSD = etree.XMLSchema(etree.parse(FOLDER / "junit.xsd"))
@@ -282,6 +284,25 @@ def test_csv_of_the_month_adds_up() -> None:
 
     assert 720 == len(hours)
     assert (13_355, 42_999_400) == (hours["bad"].sum(), hours["accepted"].sum())
+
+
+def test_rows_are_held_a_part_at_a_time() -> None:
+    """A part is made when the one before it is written; the header stands once."""
+    made = []
+
+    def parts() -> Iterator[pd.DataFrame]:
+        for index in range(3):
+            made.append(index)
+            yield frames.cycles([record(index, State.LOSS, 7)])
+
+    rows = Rows(parts=parts)
+    first = next(iter(csv.Pieces(rows)))
+
+    assert [0] == made
+    assert csv.written(pd.concat(parts())) == csv.render(rows)
+    assert csv.render(rows).startswith(first)
+    table = parquet.read_table(io.BytesIO(FORMATS["parquet"].load().render(rows)))
+    assert 3 == table.num_rows
 
 
 @pytest.mark.parametrize(
