@@ -288,7 +288,7 @@ def test_csv_of_the_month_adds_up() -> None:
 
 def test_rows_are_held_a_part_at_a_time() -> None:
     """A part is made when the one before it is written; the header stands once."""
-    made = []
+    made: list[int] = []
 
     def parts() -> Iterator[pd.DataFrame]:
         for index in range(3):

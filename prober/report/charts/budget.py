@@ -1,5 +1,6 @@
 """The error budget as one bar: spent, spent if all that went unseen was lost, left."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -47,14 +48,18 @@ def _told(data: Spent) -> str:
     return f"{told}."
 
 
+def _cut(messages: Fraction) -> str:
+    return f"{math.floor(messages * 10) / 10:,.1f}"
+
+
 def _table(data: Spent) -> Table:
     spent = data.consumed * data.allowed
     rows = [
-        ("allowed", f"{float(data.allowed):,.1f}", "100 %"),
+        ("allowed", _cut(data.allowed), "100 %"),
         ("spent", f"{round(spent):,}", slo.format_loss(data.consumed)),
         (
             "left",
-            f"{float(data.allowed - spent):,.1f}",
+            _cut(data.allowed - spent),
             slo.format_share(1 - data.consumed, 1),
         ),
         ("left if all unseen was lost", "", slo.format_share(1 - data.if_unseen, 1)),

@@ -1,5 +1,6 @@
 """How it stands, as a check of Nagios: one line, one exit code."""
 
+import math
 from collections.abc import Sequence
 
 from prober.report.now.conditions import Condition
@@ -26,6 +27,11 @@ def code(found: Sequence[Now]) -> int:
     return next(each for each in _ORDER if each in codes)
 
 
+def _cut(share: float) -> str:
+    """Return hundreds of a share, cut off, though not for a float's last bit."""
+    return f"{math.floor(round(share * 10_000, 6)) / 100:.2f}"
+
+
 def line(found: Sequence[Now]) -> str:
     """Return the line: the worst environment first, budgets as performance data."""
     ordered = worst_first(found)
@@ -34,7 +40,7 @@ def line(found: Sequence[Now]) -> str:
     well = len(ordered) - len(worse)
     told = "; ".join(filter(None, (told, f"{well} OK" if well else "")))
     budgets = " ".join(
-        f"'{each.environment} budget'={100 * each.budget.remaining:.2f}%"
+        f"'{each.environment} budget'={_cut(each.budget.remaining)}%"
         for each in ordered
         if each.budget is not None and each.budget.remaining is not None
     )

@@ -169,7 +169,9 @@ def _burn(burn: float | None) -> str:
     times = "\N{MULTIPLICATION SIGN}"
     if 0 < burn < _LEAST_BURN:
         return f"< {_LEAST_BURN}{times}"
-    return f"{burn:,.1f}{times}" if burn else f"0{times}"
+    # Up, so that it never flatters; rounded first, or a float's last bit would add one.
+    up = math.ceil(round(burn * 10, 6)) / 10
+    return f"{up:,.1f}{times}" if burn else f"0{times}"
 
 
 def _gone(seen: Seen) -> Tile:

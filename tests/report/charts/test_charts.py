@@ -256,6 +256,13 @@ def test_a_budget_in_words(consumed: str, if_unseen: str, expected: str) -> None
     assert expected == drawn.budget(consumed, if_unseen).description
 
 
+def test_messages_left_are_cut_off() -> None:
+    """A third of 100 messages is not told as more than it is: 66.6 are left."""
+    rows = {row[0]: row[1] for row in drawn.budget("1/3", "1/3").table.rows}
+
+    assert "66.6" == rows["left"]
+
+
 def test_nothing_lost_has_no_mark_but_an_interval() -> None:
     """Where nothing was lost, no nines are drawn: only what they are at the least."""
     told = drawn.intervals((0, 9_000, 0.0, 0.001))

@@ -128,6 +128,15 @@ def test_line_for_nagios() -> None:
     assert "'prod_eu budget'=81.00%" in data.split(" '")[0]
 
 
+def test_budgets_for_nagios_are_cut_off() -> None:
+    """A budget that is nearly untouched is not told as untouched."""
+    first = next(each for each in several() if each.budget is not None)
+    assert first.budget is not None
+    nearly = replace(first, budget=replace(first.budget, remaining=0.99996))
+
+    assert line([nearly]).endswith(" budget'=99.99%")
+
+
 def test_words_of_a_peer_are_no_performance_data() -> None:
     """A bar in somebody's words does not begin what machines read."""
     away = live(measuring=False, why_not="a | b", retries=1)

@@ -63,6 +63,16 @@ async def test_figures_of_an_environment(tmp_path: Path) -> None:
     assert labels[-1].endswith(" of 30 d")
 
 
+async def test_burn_rate_is_rounded_up(tmp_path: Path) -> None:
+    """A rate a little above a tenth is not told as a tenth."""
+    async with page(tmp_path, live()) as (client, store, _):
+        fill(store, "prod_eu", lost=[0, 0, 10])
+        text = (await client.get("/")).text
+
+    figures = words(text, "//dl[contains(@class, 'figures')]/div/dd")
+    assert "0.2\N{MULTIPLICATION SIGN}" == figures[2]
+
+
 async def test_budget_that_is_spent(tmp_path: Path) -> None:
     """It is told how many times over, and not that so much of it is left."""
     async with page(tmp_path, live()) as (client, store, _):
