@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 import httpx
 import websockets
 
+from prober import trust
 from prober.errors import ConnectError, UsageError
 
 CONNECT_SECONDS = 10.0
@@ -97,7 +98,7 @@ class Server:
         """Read the certificates anew; raises UsageError if that cannot be."""
         file = self.ca_file or ""
         try:
-            context = ssl.create_default_context(cafile=file)
+            context = trust.context(file)
             if self.own is not None:
                 file = " or ".join(self.own)
                 context.load_cert_chain(*self.own)

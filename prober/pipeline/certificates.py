@@ -41,6 +41,17 @@ _USAGES: Mapping[str, tuple[x509.ObjectIdentifier, ...]] = {
     CLIENT: (_CLIENT,),
     WEB: (_SERVER, _CLIENT),
 }
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 _FILES = ("ca.crt", *(f"{n}.{end}" for n in _USAGES for end in ("crt", "key")))
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -240,10 +251,17 @@ def _issue(
         .not_valid_after(now + _LIFE)
         .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
     )
-    if names is not None:
-        usage = x509.ExtendedKeyUsage(_USAGES[name])
-        builder = builder.add_extension(names, critical=False)
-        builder = builder.add_extension(usage, critical=False)
+    extensions: list[x509.ExtensionType] = [
+        # Clients in Python from 3.13 on want these two.
+        x509.SubjectKeyIdentifier.from_public_key(key.public_key()),
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()),
+    ]
+    if names is None:
+        builder = builder.add_extension(_SIGNS_CERTIFICATES, critical=True)
+    else:
+        extensions += [names, x509.ExtendedKeyUsage(_USAGES[name])]
+    for each in extensions:
+        builder = builder.add_extension(each, critical=False)
     return builder.sign(ca_key, hashes.SHA256())
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
+from prober import trust
 from prober.clock import Clock
 from prober.errors import UsageError
 from prober.pipeline.component import Tasks
@@ -36,7 +37,7 @@ def server_context(files: Tls, *, mutual: bool = False) -> ssl.SSLContext:
 
 def client_context(ca_file: str) -> ssl.SSLContext:
     """Return what a client trusts."""
-    return ssl.create_default_context(cafile=ca_file)
+    return trust.context(ca_file)
 
 
 class Listener:

@@ -1,6 +1,7 @@
 """Throw-away certificates: whose names they bear, who may read them, when they go."""
 
 import datetime as dt
+import ssl
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from prober.clock import NS, SystemClock
 from prober.errors import UsageError
 from prober.pipeline import certificates
+from tests.handshakes import shake_hands
 
 NOW = SystemClock().now_ns()
 DAY = 86_400 * NS
@@ -55,6 +57,17 @@ def test_a_leaf_bears_its_name_and_what_it_may(made: Path, name: str) -> None:
     assert (ExtendedKeyUsageOID.SERVER_AUTH in usage) == (name in SERVERS)
     assert isinstance(leaf.public_key(), rsa.RSAPublicKey) == (name in SERVERS)
     leaf.verify_directly_issued_by(load(made / "ca.crt"))
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_whoever_is_strict_takes_them(made: Path, name: str) -> None:
+    """They have all that a client asks for who goes by RFC 5280, as new Pythons do."""
+    strict = ssl.create_default_context(cafile=made / "ca.crt")
+    strict.verify_flags |= ssl.VERIFY_X509_STRICT
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(made / f"{name}.crt", made / f"{name}.key")
+
+    shake_hands(strict, server, name)
 
 
 def test_good_ones_are_reused(made: Path) -> None:
