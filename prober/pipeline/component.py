@@ -86,7 +86,7 @@ class Setting:
         return pass_on
 
     def dial(
-        self, leaf: str, peer: str, address: str, keepalive_timeout: float = 20
+        self, leaf: str, peer: str, address: str, keepalive_timeout: float | None = 20
     ) -> aio.Channel:
         """Return a channel from the component `leaf` to a server called `peer`."""
         files = certificates.tls(self.directory, leaf, peer)

@@ -113,8 +113,9 @@ class Gateway:
     async def _call(self, request: bytes) -> Call:
         """Open a stream at the RLP; raises PeerGone when there is none."""
         if self._channel is None:
+            # Without pings, as the real one: it never notices an RLP that hangs.
             self._channel = self._setting.dial(
-                certificates.WEB, certificates.RLP, self._rlp
+                certificates.WEB, certificates.RLP, self._rlp, None
             )
         channel = self._channel
         try:

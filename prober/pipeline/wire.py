@@ -82,16 +82,27 @@ _CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.use_local_subchannel_pool", 1),  # a connection of its own, truly
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", -1),
-    ("grpc.keepalive_time_ms", 15_000),
-    ("grpc.http2.max_pings_without_data", 0),
 )
 
 
-def open_channel(address: str, files: Tls, keepalive_timeout: float) -> aio.Channel:
-    """Return a channel with a connection of its own; the files are read now.
+def keepalive(timeout: float | None) -> list[tuple[str, int]]:
+    """Return the options for pings every 15 s; None is for none at all.
 
-    A peer that does not answer a ping for `keepalive_timeout` seconds is given up.
+    A peer that does not answer one for `timeout` seconds is given up.
     """
+    if timeout is None:
+        return []
+    return [
+        ("grpc.keepalive_time_ms", 15_000),
+        ("grpc.keepalive_timeout_ms", round(timeout * 1000)),
+        ("grpc.http2.max_pings_without_data", 0),
+    ]
+
+
+def open_channel(
+    address: str, files: Tls, keepalive_timeout: float | None
+) -> aio.Channel:
+    """Return a channel with a connection of its own; the files are read now."""
     pem = read(files)
     return aio.secure_channel(
         address,
@@ -99,7 +110,7 @@ def open_channel(address: str, files: Tls, keepalive_timeout: float) -> aio.Chan
         options=[
             *_CHANNEL_OPTIONS,
             ("grpc.ssl_target_name_override", files.server_name),
-            ("grpc.keepalive_timeout_ms", round(keepalive_timeout * 1000)),
+            *keepalive(keepalive_timeout),
         ],
     )
 

@@ -8,6 +8,7 @@ import grpc
 import pytest
 from grpc import aio
 
+from prober.pipeline import wire
 from prober.pipeline.stack import ReferenceStack
 from prober.records import Tls
 from prober.rpc.loggregator_v2.egress_pb2 import (
@@ -243,3 +244,22 @@ async def test_a_wrong_server_name_is_noticed(roomy: ReferenceStack) -> None:
         code, _ = await send_all(IngressStub(opened), logs([1]))
 
     assert code is grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("timeout", "options"),
+    [
+        (None, {}),  # a gateway's to its RLP
+        (15, {"grpc.keepalive_time_ms": 15_000, "grpc.keepalive_timeout_ms": 15_000}),
+        (20, {"grpc.keepalive_time_ms": 15_000, "grpc.keepalive_timeout_ms": 20_000}),
+    ],
+)
+def test_who_pings_does_so_every_15_seconds(
+    timeout: float | None, options: dict[str, int]
+) -> None:
+    """An agent gives a router up after 15 s more, an RLP after 20; a gateway never."""
+    pings = dict(wire.keepalive(timeout))
+    limit = pings.pop("grpc.http2.max_pings_without_data", None)
+
+    assert options == pings
+    assert (0 if options else None) == limit
