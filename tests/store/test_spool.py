@@ -9,9 +9,11 @@ import pytest
 
 from prober.clock import NS
 from prober.errors import StoreAwayError, StoreError
+from prober.histogram import Buckets, Histogram
 from prober.history import HOUR_NS, hours_of
 from prober.records import State
 from prober.store import Spool, Store, open_store
+from prober.store.queue import Queue
 from tests.store.samples import MINUTE_NS, START_NS, annotation, cycle, run
 from tests.store.server import Postgres
 
@@ -51,6 +53,29 @@ def test_what_is_put_in_is_written_in_order(where: str) -> None:
         assert 300 == len(store.cycles())
         assert {"alert/x": annotation()} == store.kept("alert", type(annotation()))
         assert [run()] == store.runs()
+
+
+def test_latencies_of_many_buckets_come_to_history_as_they_were(where: str) -> None:
+    """Packed while they wait and written: every bucket has its count, and no other."""
+    latency = Histogram()
+    latency.add([-7, 0, 1, 31, 32, 1_000, 1_000, 3 * NS // 1000, 59 * NS, 2**50])
+    frozen = latency.freeze()
+    assert isinstance(frozen.buckets, Buckets)
+    one = cycle(latency=frozen)
+    queue = Queue(limit_bytes=1_000_000)
+
+    queue.add_cycles([one])
+
+    assert [one] == queue.items[0].cycles()
+    with _spool(where) as spool:
+        spool.put_cycles([one])
+        assert spool.flush(LONG)
+        assert 0 == spool.waiting().refused
+    with open_store(where) as store:
+        [written] = store.cycles()
+    assert dict(frozen.buckets.items()) == written.latency.buckets
+    assert one == written
+    assert latency == Histogram.thaw(written.latency)
 
 
 def _told(spool: Spool) -> tuple[object, ...]:
