@@ -190,7 +190,7 @@ class Until(_Message, tag="until"):
 ToLeg = Send | Aid | Flush
 FromLeg = Ready | Refused | Blamed | Sent | Told | Flushed | Found | Known | Until
 
-_encoder = msgspec.msgpack.Encoder(enc_hook=dict)  # buckets at rest
+_encoder = msgspec.msgpack.Encoder()
 _to_leg = msgspec.msgpack.Decoder(ToLeg)
 _from_leg = msgspec.msgpack.Decoder(FromLeg)
 
