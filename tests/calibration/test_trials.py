@@ -12,20 +12,20 @@ from prober.calibration.compare import ASIDE
 from prober.calibration.trials import COUNTED, UNCOUNTED, UPGRADE
 from prober.pipeline.faults import KINDS
 from prober.records import Calibration, Comparison, State, Trial
+from tests.end_to_end.test_every_fault import UNCOUNTED as UNCOUNTED_KINDS
 from tests.report import samples
 
 WORDS: Mapping[str, str] = {
     # What a user is told of cycles that do not count, by trial.
-    "reader cut off": "consumer disconnected: no connection to the reverse log proxy",
-    "RLP refuses": "consumer disconnected: no connection to the reverse log proxy",
-    "black hole": "consumer disconnected: no connection to the reverse log proxy",
-    "RLP dies": "consumer disconnected: no connection to the reverse log proxy",
     "agent dies": "writer stream broke with .* unacknowledged|the ingress refused",
-    "tokens expire": "consumer disconnected: the RLP gateway .* went away",
     "Firehose cut off": "consumer disconnected: the traffic controller .* went away",
-    "certificates rotate": "consumer disconnected: no connection to the reverse log",
-    "clock set": r"the clock was set by \+5\.0 s, or we were asleep",
-    "upgrade rehearsal": "consumer disconnected: .* proxy at .* ended the stream",
+    **{row.trial: row.words for row in UNCOUNTED_KINDS.values()},
+}
+CERTAIN: Mapping[str, State] = {
+    # How some cycles are sure to end.
+    plan.name: plan.aside
+    for plan in (UPGRADE, *UNCOUNTED)
+    if plan.aside and plan.certain
 }
 
 
@@ -65,6 +65,7 @@ async def test_what_is_no_fault_of_the_pipeline_is_not_counted_against_it(
         assert trial.agrees, (trial.name, trial.comparisons)
         states = {s for each in trial.states.values() for s, n in each.items() if n}
         assert State.LOSS in states, trial.name  # the real loss beside it is told
+        assert CERTAIN.get(trial.name, State.LOSS) in states, trial.name
         if words := WORDS.get(trial.name):
             assert re.search(words, told(trial)), (trial.name, trial.said)
     assert calibration.untold < len(calibration.trials)
