@@ -82,7 +82,13 @@ class Queue:
         return [self.items.popleft() for _ in range(min(most, len(self.items)))]
 
     def give_back(self, items: Sequence[Item]) -> None:
-        """Put items in front again, in their order."""
+        """Put items in front again, in their order; what overflowed is one again."""
+        before = items[-1].overflow if items else None
+        since = self.items[0].overflow if self.items else None
+        if before is not None and since is not None:
+            for cycle in since.cycles():
+                before.add(cycle)
+            self.settled(self.items.popleft())
         self.items.extendleft(reversed(items))
 
     def settled(self, item: Item) -> None:
