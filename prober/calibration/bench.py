@@ -178,6 +178,14 @@ def _busy(plan: Plan, trial: Trial, result: RunResult) -> str:
     )
     if lag > _BUSY_SECONDS:
         return f"this machine was too busy: we were {lag:.1f} s behind"
+    void = [
+        cycle.reason
+        for each in result.consumers
+        for cycle in each.cycles
+        if cycle.state is State.INVALID
+    ]
+    if void and plan.aside is not State.INVALID:
+        return f"this machine was too busy: {void[0]}"
     wrong = {each.what for each in trial.comparisons if not each.agrees}
     ends = {each.cycles[-1].state for each in result.consumers}
     if plan.aside and wrong == {ASIDE} and plan.aside in ends:

@@ -161,3 +161,16 @@ def test_a_long_back_off_is_bad_luck(
     calm = replace(result, health={})
 
     assert trouble == bench._busy(UPGRADE, trial, calm)
+
+
+def test_a_cycle_that_our_own_fault_voids_is_no_wrong_reading() -> None:
+    """A machine that starves the instrument is told of, and the trial made again."""
+    aside = Comparison(what=ASIDE, consumer="rlp", injected=0, measured=1, agrees=False)
+    plan = COUNTED[0]
+    trial = Trial(name=plan.name, words="", faults=(), comparisons=(aside,))
+    cycle = samples.cycle(0, 100, state=State.INVALID, reason="own queue full")
+    result = samples.run(samples.plan(100, 1), samples.consumer([cycle]))
+
+    trouble = bench._busy(plan, trial, replace(result, health={}))
+
+    assert "this machine was too busy: own queue full" == trouble
