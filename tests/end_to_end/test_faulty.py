@@ -18,6 +18,7 @@ def test_a_lap_has_every_fault() -> None:
 
 # A connection that is cut in its handshake is closed by the collector, which says so.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.long
 @pytest.mark.timeout(300)  # a lap of faults takes its time, and more on a busy machine
 async def test_a_lap_of_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Broken lines lose nothing, no cycle is left out or doubled, and nothing leaks."""

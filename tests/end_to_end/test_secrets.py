@@ -390,6 +390,7 @@ async def watch_and_ask(
     return place.seen
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)  # two dozen commands, each a process of its own
 async def test_no_planted_secret_comes_out(tmp_path: Path) -> None:
     """Not in logs, history, reports, pages, metrics, alerts, `ps` or a traceback."""
