@@ -27,6 +27,8 @@ from prober.stamp import RUN_ALPHABET, RUN_WIDTH
 _SOURCE = "prober"
 _BUSY_SECONDS = 0.5
 """A lag of our own, below what voids cycles, beyond which nobody is to be accused."""
+_KEPT = 0.5
+"""The share of a trial's rate below which its faults do not meet what they are for."""
 PATIENCE_SECONDS = 60.0
 """How long a trial may take; the longest needs a quarter of that."""
 _TARGET = "99.9"
@@ -178,6 +180,8 @@ def _busy(plan: Plan, trial: Trial, result: RunResult) -> str:
     )
     if lag > _BUSY_SECONDS:
         return f"this machine was too busy: we were {lag:.1f} s behind"
+    if result.rate_achieved and result.rate_achieved < _KEPT * plan.rate:
+        return f"this machine was too busy: {result.rate_achieved:,.0f}/s were sent"
     void = [
         cycle.reason
         for each in result.consumers
