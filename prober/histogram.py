@@ -139,8 +139,7 @@ class Histogram:
             self.max_ns = most_ns
 
     def _sum(self, ns: int | None) -> None:
-        known = self.sum_ns is not None and ns is not None
-        self.sum_ns = self.sum_ns + ns if known else None  # type: ignore[operator]
+        self.sum_ns = None if self.sum_ns is None or ns is None else self.sum_ns + ns
 
     def merge(self, other: "Histogram") -> None:
         """Count what the other one counted, too."""
