@@ -10,6 +10,7 @@ from prober.histogram import Histogram
 from prober.ledger.seams import Seams
 from prober.ledger.tally import Fate, Tally
 from prober.ledger.unseen import Unseen
+from prober.plan import NS
 from prober.records import Counts, CycleResult, Fault, Span, State
 
 COUNTED = (State.PASS, State.LOSS)
@@ -44,8 +45,14 @@ class _Away:
 class Presence:
     """When one consumer was there to see, as far as that is known."""
 
+    patience_ns: int
+    """How long nothing is received until that is remembered as a silence."""
     heard_ns: int = 0
     """When anything was last received: the consumer was attached until then."""
+    sent_ns: int = 0
+    """When the newest was sent of what came: we were attached to its path after that."""
+    silences: list[Fault] = field(default_factory=list)
+    """The long ones that are over."""
     _faults: list[Fault] = field(default_factory=list)
     _absences: list[Fault] = field(default_factory=list)
     _away: _Away | None = None
@@ -54,7 +61,16 @@ class Presence:
 
     def hear(self, at_ns: int) -> None:
         """Note that the transport was alive."""
+        if self.heard_ns and at_ns - self.heard_ns > self.patience_ns:
+            seconds = (at_ns - self.heard_ns) / NS
+            words = f"nothing at all came over the connection for {seconds:.1f} s"
+            silence = Fault(from_ns=self.heard_ns, to_ns=at_ns, reason=words)
+            self.silences.append(silence)
         self.heard_ns = max(self.heard_ns, at_ns)
+
+    def prove(self, sent_ns: int) -> None:
+        """Note that something of ours came, and when it had been sent."""
+        self.sent_ns = max(self.sent_ns, sent_ns)
 
     def leave(self, at_ns: int, reason: str, detail: str = "") -> None:
         """Note that nothing is seen from now on, nor since anything was last heard.
@@ -118,7 +134,12 @@ class Presence:
 
     def forget(self, before_ns: int) -> None:
         """Forget what was over before a time that nothing is judged for any more."""
-        for kept in (self._faults, self._absences, self._blindness):
+        for kept in (
+            self._faults,
+            self._absences,
+            self._blindness,
+            self.silences,
+        ):
             forget(kept, before_ns)
 
 
@@ -182,7 +203,7 @@ class Account:
 
     tally: Tally
     closed: Closed
-    presence: Presence = field(default_factory=Presence)
+    presence: Presence
     seams: Seams = field(default_factory=Seams)
     unseen: Unseen = field(default_factory=Unseen)
     """Of closed cycles."""

@@ -73,7 +73,11 @@ class Ledger:
         if not isinstance(consumers, Mapping):
             consumers = dict.fromkeys(consumers, tuple(Kind))
         self._accounts = {
-            name: Account(Tally.of(plan, kinds), Closed(keep_cycles))
+            name: Account(
+                tally=Tally.of(plan, kinds),
+                closed=Closed(keep_cycles),
+                presence=Presence(patience_ns=deadlines.lost_after_ns),
+            )
             for name, kinds in consumers.items()
         }
         self._overdue = Overdue(self._intake, deadlines.late_after_ns)
@@ -131,6 +135,8 @@ class Ledger:
         """
         account = self._accounts[consumer]
         account.presence.hear(at_ns)
+        if found.trailers:  # sent when everything had been
+            account.presence.prove(at_ns)
         account.tally.other_runs += found.other_runs
         for sequence in found.damaged:
             self._damage(account, sequence, epoch)
@@ -138,6 +144,7 @@ class Ledger:
         if not sequences.size:
             return
         sent_ns = np.asarray(found.sent_ns, dtype=np.int64)
+        account.presence.prove(min(at_ns, int(sent_ns.max())))
         came_ns = at_ns if each_ns is None else each_ns
         sent = self._intake.were_sent(sequences)
         if not sent.all():

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prober.histogram import Frozen
-from prober.ledger.accounts import Account, overlapping
+from prober.ledger.accounts import Account, Presence, overlapping
 from prober.ledger.intake import Intake, Word
 from prober.ledger.states import Finding, judge
 from prober.ledger.tally import Deadlines, Fate, spans_of
@@ -37,7 +37,7 @@ class Case:
         counts, gaps, damaged = self._account_for(account)
         counts, gaps, control = self._check_control(account, counts, gaps)
         first_ns, last_ns = self.intake.times(self.index)
-        finding = self._finding(account, counts)
+        finding = self._finding(account, counts, gaps)
         state, reason = judge(replace(finding, control=control))
         latency = account.tally.latencies.get(self.index)
         return CycleResult(
@@ -150,11 +150,15 @@ class Case:
         """Return which messages of the cycle are marked."""
         return spans_of(np.flatnonzero(marked) + self.span.first)
 
-    def _finding(self, account: Account, counts: Counts) -> Finding:
+    def _finding(self, account: Account, counts: Counts, gaps: _Spans) -> Finding:
         """Gather what bears on a cycle from its first send until it was final.
 
         It is final when the last of its messages has arrived, or else, some missing or
         their hand-over unknown, when they are all lost.
+
+        That we were attached is told by what was sent after it and came, or else by any
+        sign of life so late that it should have come before: what comes sooner may have
+        been under way before a line that then stood still.
         """
         if not counts.attempted:
             return Finding(counts=counts)
@@ -170,10 +174,36 @@ class Case:
             own_fault=overlapping(self.faults, from_ns, until)
             or presence.faulty(from_ns, until),
             reader_away=presence.absent(from_ns, until),
-            attached=presence.heard_ns > sent_ns,
+            attached=presence.sent_ns > sent_ns
+            or presence.heard_ns > sent_ns + self.deadlines.late_after_ns,
+            held_back=self._held_back(presence, counts, gaps),
             blind=presence.blinded(from_ns, until),
             seconds_short=max(0, deadline_ns - self.now_ns) / NS,
         )
+
+    def _held_back(self, presence: Presence, counts: Counts, gaps: _Spans) -> str:
+        """Tell of a silence that all that is called lost was sent in, and came behind.
+
+        While it was due nothing at all was received, and then it was: there is no sign
+        that the line stood to the end of its time.
+        """
+        if not counts.lost or counts.lost > counts.after_deadline:
+            return ""
+        for silence in presence.silences:
+            # Some was under way when it began, and what waited takes its time to come.
+            slack_ns = (silence.to_ns - silence.from_ns) // 10
+            until_ns = silence.to_ns + slack_ns - self.deadlines.lost_after_ns
+            first, end = self._end(silence.from_ns - slack_ns), self._end(until_ns)
+            if first <= gaps[0].first and gaps[-1].end <= end:
+                return silence.reason
+        return ""
+
+    def _end(self, at_ns: int) -> int:
+        """Return about before which message of the cycle all was sent at a time."""
+        first_ns, _ = self.intake.times(self.index)
+        if at_ns < first_ns:
+            return self.span.first
+        return self.intake.sent_by(self.index, self.span, at_ns).end
 
 
 def taken_in(

@@ -16,7 +16,9 @@ class Finding:
     reader_away: str = ""
     """Why the reader was not attached for some of that time."""
     attached: bool = True
-    """Something was received after the cycle's last send."""
+    """Something was received that proves the path after the cycle's last send."""
+    held_back: str = ""
+    """While all that is missing was due nothing whatever was received."""
     blind: str = ""
     """A fresh subscription got what this one missed: the platform's fault."""
     control: str = ""
@@ -81,6 +83,14 @@ def _no_evidence(finding: Finding) -> str:
     return "no sign that the reader was attached to the end"
 
 
+def _held_back(finding: Finding) -> str:
+    # A line of ours that stands still looks like a platform that does. What is dropped
+    # meanwhile never comes, and is told: only what came behind its deadline is unsure.
+    if not finding.held_back or finding.counts.corrupt:
+        return ""
+    return f"{finding.held_back}, and then {finding.counts.lost:,} came too late"
+
+
 def _blind(finding: Finding) -> str:
     return (
         f"{finding.blind}: {_bad(finding)}" if finding.blind and _bad(finding) else ""
@@ -110,6 +120,7 @@ RULES: tuple[tuple[State, _Rule], ...] = (
     (State.INCONCLUSIVE, _cut_short),  # what is missing may still have come
     (State.LOSS, _blind),  # left behind: every nozzle connected then suffers it
     (State.INCONCLUSIVE, _no_evidence),  # we may not have been there to see
+    (State.INCONCLUSIVE, _held_back),  # our line may have stood still
     (State.LOSS, _bad),
 )
 

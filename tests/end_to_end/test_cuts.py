@@ -173,3 +173,20 @@ async def test_slow_consumer_is_unsure_and_told_by_name() -> None:
     check(struck, CUT_OFF, well)
     assert CUT_OFF.endswith("for one reader: share it among several (readers)")
     assert {"firehose"} == {each.consumer for each in result.cut_offs}
+
+
+async def test_a_line_that_stands_still_for_longer_than_a_message_may_take() -> None:
+    """What waited on our own line until it was too late is not called lost."""
+    stall = dataclasses.replace(STALL, where="rlp/consumer", lasts_ns=round(4.5 * NS))
+
+    async def disturb() -> None:
+        stack.begin_faults()
+
+    async with ReferenceStack(
+        profile=ROOMY, doors=["firehose"], faults=Scenario(faults=(stall,))
+    ) as stack:
+        readers = {name: WAYS[name](stack) for name in ("rlp", "firehose")}
+        result = await disturbed(stack, readers, disturb)
+
+    struck, well = result.consumers
+    check(struck, "nothing at all came over the connection for 4.", well)

@@ -20,7 +20,8 @@ class Seen:
         self.first_ns: dict[int, int] = {}
         self.unexplained = self.other_runs = 0
         self.highest = -1
-        self.heard_ns = 0
+        self.heard_ns = self.sent_ns = 0
+        self.silences: list[tuple[int, int]] = []
         self.absences: list[tuple[int, int | None]] = []
         self.closed: dict[int, Counts] = {}
         self.gaps: dict[int, set[int]] = {}
@@ -54,6 +55,7 @@ class Oracle:
 
     def arrive(self, name: str, sequence: int, sent_ns: int, at_ns: int) -> None:
         seen = self.seen[name]
+        seen.sent_ns = max(seen.sent_ns, sent_ns)
         if sequence not in self.handed:
             seen.unexplained += 1
             return
@@ -114,6 +116,13 @@ class Oracle:
             seen = self.seen[name]
             seen.closed[cycle], seen.gaps[cycle] = counts, gaps
             seen.states[cycle] = state
+
+    def hear(self, name: str, at_ns: int) -> None:
+        """Note a sign of life, and the silence that it ends."""
+        seen = self.seen[name]
+        if seen.heard_ns and at_ns - seen.heard_ns > self.lost_ns:
+            seen.silences.append((seen.heard_ns, at_ns))
+        seen.heard_ns = at_ns
 
     def leave(self, name: str, at_ns: int) -> None:
         """Begin an absence, with the silence before it."""
@@ -222,10 +231,25 @@ class Oracle:
             since_ns <= final_ns and (until_ns is None or until_ns >= first_ns)
             for since_ns, until_ns in seen.absences
         )
-        blind = counts.bad and not (now_ns >= deadline_ns and seen.heard_ns > sent[-1])
+        proven = seen.sent_ns > sent[-1] or seen.heard_ns > sent[-1] + self.late_ns
+        blind = counts.bad and not (now_ns >= deadline_ns and proven)
         if counts.ambiguous or not counts.accepted or away or blind:
             return State.INCONCLUSIVE
+        if self.held_back(name, cycle, counts):
+            return State.INCONCLUSIVE
         return State.LOSS if counts.bad else State.PASS
+
+    def held_back(self, name: str, cycle: int, counts: Counts) -> bool:
+        """Tell whether all that is missing was due in one silence, and came after."""
+        if not counts.lost or counts.corrupt or counts.lost > counts.after_deadline:
+            return False
+        times = [self.attempted_ns[sequence] for sequence in self.gaps(name, cycle)]
+        for from_ns, to_ns in self.seen[name].silences:
+            slack_ns = (to_ns - from_ns) // 10
+            until_ns = to_ns + slack_ns - self.lost_ns
+            if from_ns - slack_ns < min(times) and max(times) <= until_ns:
+                return True
+        return False
 
 
 def total(counts: Sequence[Counts]) -> Counts:

@@ -94,7 +94,7 @@ class Both:
         for sequence, sent_ns in zip(intact, sent, strict=True):
             self.oracle.arrive(name, sequence, sent_ns, self.now_ns)
         self.oracle.seen[name].other_runs += found.other_runs
-        self.oracle.seen[name].heard_ns = self.now_ns
+        self.oracle.hear(name, self.now_ns)
         self.raw[name] += len(intact) + len(damaged)
 
     def sent_ns(self, sequence: int) -> int:
@@ -104,7 +104,7 @@ class Both:
 
     def hear(self, name: str) -> None:
         self.ledger.hear(name, self.now_ns)
-        self.oracle.seen[name].heard_ns = self.now_ns
+        self.oracle.hear(name, self.now_ns)
 
     def leave(self, name: str) -> None:
         self.ledger.leave(name, self.now_ns, "gone")

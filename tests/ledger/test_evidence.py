@@ -3,7 +3,7 @@ import pytest
 from prober.plan import NS
 from prober.records import Counts, Handover, Span, State
 from prober.stamp import Sightings
-from tests.ledger.run import EVERYTHING, PASS, T0, Run, accepted_run
+from tests.ledger.run import EVERYTHING, LATE, PASS, T0, Run, accepted_run
 
 # Deadlines and evidence.
 
@@ -37,6 +37,7 @@ def test_a_run_that_ends_early_cannot_tell_what_is_lost() -> None:
     """Missing messages whose deadline had not come make their cycle inconclusive."""
     run = accepted_run()
     run.arrive(range(19), 3)
+    run.ledger.arrive("rlp", Sightings(trailers=[0]), T0 + 3 * NS)
 
     assert [
         PASS,
@@ -54,23 +55,87 @@ def test_a_silent_consumer_may_be_a_dead_reader() -> None:
     run.arrive(range(9), 1)
     no_sign = (State.INCONCLUSIVE, "no sign that the reader was attached to the end")
 
-    assert [(State.LOSS, "1 lost"), no_sign] == run.told()
+    assert [no_sign, no_sign] == run.told()
 
     run.ledger.hear("rlp", T0 + 2 * NS)
 
-    assert no_sign == run.told()[1]  # not after the last send, but with it
+    assert no_sign == run.told()[1]  # it may have been under way before
 
-    run.ledger.hear("rlp", T0 + 2 * NS + 1)
+    run.ledger.hear("rlp", T0 + (2 + LATE) * NS)
+
+    assert no_sign == run.told()[1]  # not after that time, but with it
+
+    run.ledger.hear("rlp", T0 + (2 + LATE) * NS + 1)
 
     assert (State.LOSS, "10 lost") == run.told()[1]
+
+
+def test_what_was_sent_later_and_came_is_a_sign() -> None:
+    """The path was whole behind what is missing; with what was sent with it, not yet."""
+    run = accepted_run()
+    run.arrive([10], 2.1)
+
+    assert (State.LOSS, "10 lost") == run.told()[0]
+    assert State.INCONCLUSIVE == run.cycles()[1].state
+
+    run.ledger.arrive("rlp", Sightings(trailers=[0]), T0 + 3 * NS)
+
+    assert (State.LOSS, "9 lost") == run.told()[1]
 
 
 def test_a_foreign_envelope_is_evidence() -> None:
     """Bytes with nothing of ours in them show that the reader is attached."""
     run = accepted_run()
-    run.ledger.arrive("rlp", Sightings(), T0 + 3 * NS)
+    run.ledger.arrive("rlp", Sightings(), T0 + 8 * NS)
 
     assert [(State.LOSS, "10 lost")] * 2 == run.told()
+
+
+def test_what_was_held_back_by_a_line_that_stood_still_is_unsure() -> None:
+    """Sent in a silence as long as its deadline, and come after: by whom is unsure."""
+    run = accepted_run()
+    run.ledger.hear("rlp", T0 - NS)
+    run.arrive(range(10), 11)
+    run.arrive(range(10, 20), 11)
+    words = "nothing at all came over the connection for 12.0 s, and then 10 came too"
+
+    assert [(State.INCONCLUSIVE, f"{words} late"), PASS] == run.told()
+    assert 10 == run.cycles()[0].counts.after_deadline
+
+
+def test_what_never_came_is_lost_however_still_the_line_was() -> None:
+    """A line that stands still drops nothing: one that is missing tells of a loss."""
+    run = accepted_run()
+    run.ledger.hear("rlp", T0 - NS)
+    run.arrive(range(9), 11)
+    run.arrive(range(10, 20), 11)
+
+    assert [(State.LOSS, "10 lost"), PASS] == run.told()
+
+
+@pytest.mark.parametrize("other", [3.0, 8.9])
+def test_a_sign_of_life_between_lays_it_to_the_pipeline(other: float) -> None:
+    """What came late beside something that came is late of itself."""
+    run = accepted_run()
+    run.ledger.hear("rlp", T0 - NS)
+    run.ledger.hear("rlp", T0 + round(other * NS))
+    run.arrive(EVERYTHING, 12.1)
+
+    assert [(State.LOSS, "10 lost")] * 2 == run.told()
+
+
+def test_what_was_sent_before_the_silence_was_late_already() -> None:
+    """What was long under way when nothing came any more is no fault of the line."""
+    run = accepted_run()
+    run.ledger.hear("rlp", T0 + NS + NS // 2)
+    run.arrive(range(10), 12.6)
+    run.arrive(range(10, 20), 12.6)
+    words = "nothing at all came over the connection for 11.1 s, and then 10 came too"
+
+    assert [
+        (State.LOSS, "10 lost"),
+        (State.INCONCLUSIVE, f"{words} late"),
+    ] == run.told()
 
 
 # Absences.

@@ -33,6 +33,7 @@ def test_cycle_of_which_some_was_left_out(run: Run) -> None:
     assert not run.ledger.final(0, at(100))
     run.ledger.leave_out(Span(first=7, count=3), 0)
     run.arrive(range(6), 1.0)
+    run.ledger.hear("rlp", at(6))
 
     assert not run.ledger.final(0, at(9))
     assert run.ledger.final(0, at(11))

@@ -72,6 +72,12 @@ LINES: list[tuple[str, Finding, State, str]] = [
         State.INCONCLUSIVE,
         "no sign that the reader was attached to the end",
     ),
+    (
+        "held back",
+        Finding(counts=LOST, held_back="nothing at all came for 6.0 s"),
+        State.INCONCLUSIVE,
+        "nothing at all came for 6.0 s, and then 5 came too late",
+    ),
     ("lost", Finding(counts=LOST), State.LOSS, "5 lost"),
 ]
 lines = pytest.mark.parametrize(
@@ -95,6 +101,7 @@ SPOILERS: list[Callable[[Finding], Finding]] = [
     lambda f: replace(f, seconds_short=1),
     lambda f: replace(f, blind="blind"),
     lambda f: replace(f, attached=False),
+    lambda f: replace(f, held_back="nothing came"),
     lambda f: f,
 ]
 
@@ -189,3 +196,12 @@ def test_being_away_outweighs_that_everything_came() -> None:
     finding = Finding(counts=CLEAN, reader_away="not yet subscribed")
 
     assert (State.INCONCLUSIVE, "not yet subscribed") == judge(finding)
+
+
+def test_corrupt_ones_in_what_was_held_back_are_told() -> None:
+    """A line that stands still damages nothing."""
+    counts = replace(LOST, corrupt=1, lost=4)
+
+    assert (State.LOSS, "4 lost, 1 corrupt") == judge(
+        Finding(counts=counts, held_back="nothing came")
+    )

@@ -113,7 +113,6 @@ async def test_the_agent_tries_a_lost_router_on_its_tick() -> None:
         agent_of(stack) as agent,
     ):
         await stack.kill_router(0)
-        await stack.start_router(0)
         # What is written before a cut is noticed is lost uncounted, as on the real one.
 
         def carried_on() -> bool:
@@ -124,6 +123,7 @@ async def test_the_agent_tries_a_lost_router_on_its_tick() -> None:
             assert await send_all(agent, logs([0])) == EOF
             await until(carried_on)
 
+        await stack.start_router(0)
         await clock.advance(1)
         await until(lambda: stack.statistics().components[0].subscriptions == 5)
         before = stack.statistics().components[1].ingress
