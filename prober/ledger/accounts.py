@@ -50,7 +50,7 @@ class Presence:
     heard_ns: int = 0
     """When anything was last received: the consumer was attached until then."""
     sent_ns: int = 0
-    """When the newest was sent of what came: we were attached to its path after that."""
+    """When the newest was sent of what came: its whole path stood after that."""
     silences: list[Fault] = field(default_factory=list)
     """The long ones that are over."""
     _faults: list[Fault] = field(default_factory=list)

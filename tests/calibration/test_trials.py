@@ -78,7 +78,7 @@ async def test_what_is_no_fault_of_the_pipeline_is_not_counted_against_it(
 
 @pytest.mark.timeout(300)
 async def test_what_the_pipeline_does_is_told_to_the_message() -> None:
-    """What no other test has of it; the whole table is made by CI's own calibration."""
+    """What no other test has of it; `prober calibrate` makes the whole table."""
     names = {"lost here and there", "a ring overrun", "router dies", "too late"}
     calibration = await made(tuple(plan for plan in COUNTED if plan.name in names))
 

@@ -71,7 +71,7 @@ def test_a_silent_consumer_may_be_a_dead_reader() -> None:
 
 
 def test_what_was_sent_later_and_came_is_a_sign() -> None:
-    """The path was whole behind what is missing; with what was sent with it, not yet."""
+    """The path stood after what is missing; what was sent with it tells nothing."""
     run = accepted_run()
     run.arrive([10], 2.1)
 

@@ -124,7 +124,7 @@ async def test_a_reader_that_dies_makes_cycles_unsure_and_comes_back() -> None:
             killed.extend(children())
             os.kill(killed[0], signal.SIGKILL)
 
-    result = await run(plan, None, 1, kill)
+    result = await run(plan, None, 1, kill, seconds=10)
 
     [consumer] = result.consumers
     assert killed
@@ -147,7 +147,7 @@ async def test_a_writer_that_dies_leaves_what_it_owed_ambiguous() -> None:
             killed.extend(children())
             os.kill(killed[0], signal.SIGKILL)
 
-    result = await run(plan, 1, None, kill)
+    result = await run(plan, 1, None, kill, seconds=10)
 
     [consumer], [writer] = result.consumers, result.writers
     assert killed
