@@ -2,14 +2,15 @@
 
 import asyncio
 import contextlib
-import functools
 import multiprocessing
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from prober.calibration.bench import PATIENCE_SECONDS, Bench
 from prober.calibration.trials import Plan
@@ -117,35 +118,39 @@ async def _makers(workers: int) -> AsyncIterator[_Make]:
     if not workers:
         yield lambda plan, seed, tls_dir: Bench(plan, seed, tls_dir).run()
         return
-    context, loop = multiprocessing.get_context("spawn"), asyncio.get_running_loop()
-    # Leaving the block ends the processes, whatever they are at.
-    with context.Pool(workers, _ignore_interrupts) as pool:
+    # Who dies with a lock in hand is noticed here; a `multiprocessing.Pool` hangs.
+    pool = ProcessPoolExecutor(
+        workers, multiprocessing.get_context("spawn"), initializer=_ignore_signals
+    )
 
-        async def make(plan: Plan, seed: int, tls_dir: Path) -> Trial:
-            made: asyncio.Future[Trial] = loop.create_future()
-
-            def tell(deed: Callable[[Any], None], what: object) -> None:
-                def do() -> None:
-                    if not made.done():
-                        deed(what)
-
-                loop.call_soon_threadsafe(do)
-
-            pool.apply_async(
-                _make_here,
-                (plan, seed, tls_dir),
-                callback=functools.partial(tell, made.set_result),
-                error_callback=functools.partial(tell, made.set_exception),
+    async def make(plan: Plan, seed: int, tls_dir: Path) -> Trial:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(2 * PATIENCE_SECONDS):
+                return await loop.run_in_executor(pool, _make_here, plan, seed, tls_dir)
+        except (BrokenProcessPool, TimeoutError):
+            words = "the process that made it was ended, or hung"
+            return Trial(
+                name=plan.name,
+                words=plan.words,
+                faults=tuple(map(str, plan.faults)),
+                trouble=words,
             )
-            async with asyncio.timeout(2 * PATIENCE_SECONDS):  # it may have died
-                return await made
 
-        yield make
+    before = multiprocessing.active_children()
+    with pool:
+        try:
+            yield make
+        finally:
+            for process in multiprocessing.active_children():
+                if process not in before:
+                    process.kill()  # whatever it is at
 
 
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C to the process that conducts."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _ignore_signals() -> None:
+    """Leave Ctrl-C and a wish to end to the process that conducts."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _make_here(plan: Plan, seed: int, tls_dir: Path) -> Trial:

@@ -1,11 +1,14 @@
 """`prober calibrate` as a user meets it: a process, its output and its end."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import jsonschema
+import psutil
 import pytest
 
 from prober.calibration import TRIALS
@@ -46,6 +49,29 @@ def test_the_document_alone_goes_to_standard_output() -> None:
 
     assert "nothing" == json.loads(done.stdout)["scenarios"][0]["name"]
     assert "measured" in done.stderr
+
+
+def test_it_ends_when_all_its_processes_are_told_to() -> None:
+    """As a supervisor does that signals the group, even while they begin."""
+    only = [f"--only={plan.name}" for plan in TRIALS[:8]]
+    with subprocess.Popen(
+        [*COMMAND, "--workers", "4", *only, "--json", "-"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        conductor = psutil.Process(process.pid)
+        while len(conductor.children()) < 3:  # of four, and who tracks what they share
+            assert process.poll() is None
+        os.killpg(process.pid, signal.SIGTERM)
+        told, _ = process.communicate()
+
+    scenarios = json.loads(told)["scenarios"]
+    assert {scenario["agrees"] for scenario in scenarios} <= {True, None}
+    assert process.returncode > 0
+    with pytest.raises(ProcessLookupError):
+        while True:  # who tracks what they share goes last
+            os.killpg(process.pid, 0)
 
 
 def test_trials_are_listed() -> None:
