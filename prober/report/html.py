@@ -2,11 +2,13 @@
 
 import base64
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from functools import singledispatch
 
 from markupsafe import Markup
 
+from prober.report.charts import Chart
 from prober.report.comparison import Comparison
 from prober.report.environments import Environments
 from prober.report.facts import Table
@@ -17,7 +19,7 @@ from prober.report.html_run import run_page
 from prober.report.html_window import environment_page, overview_page
 from prober.report.model import Report
 from prober.report.pages import calibrated
-from prober.report.styles import page_style, picture_style
+from prober.report.styles import page_style
 from prober.report.templating import templates
 
 
@@ -26,11 +28,10 @@ def render(subject: Subject) -> str:
     return page(subject)
 
 
-def page(subject: Subject, *, printed: bool = False) -> str:
-    """Return a report as a page.
+def page(subject: Subject, *, drawn: Callable[[Chart], Markup] | None = None) -> str:
+    """Return a report as a page; one for paper gets its charts from `drawn`.
 
-    Made for printing it repeats the style within each picture: who makes PDF files
-    does not see the page's from there.
+    Paper cannot be opened further: the figures behind charts are left out there.
     """
     style = page_style()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -43,7 +44,7 @@ def page(subject: Subject, *, printed: bool = False) -> str:
             # Ours, and allowed by its hash: no other style and no script may run.
             style=Markup(style),  # noqa: S704
             style_hash=digest,
-            dress=_dressed if printed else None,
+            drawn=drawn,
         )
     )
 
@@ -64,13 +65,6 @@ def _with_calibration(found: tuple[Page, ...], subject: Subject) -> tuple[Page, 
     return (replace(first, sections=(*first.sections, *told)), *others)
 
 
-def _dressed(picture: Markup) -> Markup:
-    """Return a picture with its style in it."""
-    style = f"<style>{picture_style()}</style>"
-    # Both are ours, and were escaped when they were made.
-    return Markup(str(picture).replace("<title", f"{style}<title", 1))  # noqa: S704
-
-
 @singledispatch
 def pages(subject: Subject) -> tuple[Page, ...]:
     """Return the pages of a subject; of several environments an overview first."""
@@ -84,8 +78,12 @@ def _of_run(subject: Report) -> tuple[Page, ...]:
 
 @pages.register
 def _of_environments(subject: Environments) -> tuple[Page, ...]:
-    found = [environment_page(each, n) for n, each in enumerate(subject.reports, 1)]
-    return tuple(found) if len(found) == 1 else (overview_page(subject), *found)
+    alone = len(subject.reports) == 1
+    found = [
+        environment_page(each, number, alone=alone)
+        for number, each in enumerate(subject.reports, 1)
+    ]
+    return tuple(found) if alone else (overview_page(subject), *found)
 
 
 @pages.register

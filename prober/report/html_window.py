@@ -18,7 +18,7 @@ from prober.report.html_parts import (
 )
 from prober.report.pages import overview, sentences
 from prober.report.run_pictures import budget_charts, gap_charts
-from prober.report.words import moment
+from prober.report.words import many, moment
 
 PLACES: Mapping[str, str] = {
     "budget": "answer",
@@ -40,10 +40,13 @@ PLACES: Mapping[str, str] = {
     "run": "method",
 }
 """In which section a fact stands, by its label."""
-_MOST_INCIDENTS = 50
+_MOST_INCIDENTS, _MOST_OF_SEVERAL = 50, 10
+"""Told one by one on a page of its own, and where several environments share a file."""
 
 
-def environment_page(report: EnvironmentReport, number: int = 1) -> Page:
+def environment_page(
+    report: EnvironmentReport, number: int = 1, *, alone: bool = True
+) -> Page:
     """Return everything that is told of an environment, the `number`th in its file."""
     anchor = f"environment-{number}"
     form = "%Y-%m-%d %H:%M"
@@ -56,11 +59,11 @@ def environment_page(report: EnvironmentReport, number: int = 1) -> Page:
         answer=tuple(map(split, sentences(report))),
         tiles=tiles(report.worst, report.claim),
         first=budget_charts(anchor, report.worst),
-        sections=filled(_sections(report, anchor)),
+        sections=filled(_sections(report, anchor, alone=alone)),
     )
 
 
-def _sections(report: EnvironmentReport, anchor: str) -> list[Section]:
+def _sections(report: EnvironmentReport, anchor: str, *, alone: bool) -> list[Section]:
     before, after = window_facts.before(report), window_facts.after(report)
     told = grouped((*before, *after), PLACES)
     counted = (window_facts.counts(report),) if report.consumers else ()
@@ -74,7 +77,7 @@ def _sections(report: EnvironmentReport, anchor: str) -> list[Section]:
         Section(
             title="What happened",
             charts=pictures.course_charts(report, anchor),
-            items=tuple(_incidents(report)),
+            items=tuple(_incidents(report, alone=alone)),
             tables=counted,
             facts=told["happened"],
         ),
@@ -92,17 +95,19 @@ def _sections(report: EnvironmentReport, anchor: str) -> list[Section]:
 
 
 def _incidents(
-    report: EnvironmentReport,
+    report: EnvironmentReport, *, alone: bool
 ) -> Iterable[tuple[str, tuple[str, ...]]]:
     """Return the largest incidents in the order of time, with all that is known."""
     several = len(report.consumers) > 1
-    largest = sorted(report.incidents, key=lambda each: -each.bad)[:_MOST_INCIDENTS]
+    most = _MOST_INCIDENTS if alone else _MOST_OF_SEVERAL
+    largest = sorted(report.incidents, key=lambda each: -each.bad)[:most]
     for each in sorted(largest, key=lambda each: each.number):
         head, *known = window_facts.incident(each, several=several).split("; ")
         yield head, tuple(known)
     rest = len(report.incidents) - len(largest)
     if rest > 0:
-        yield f"{rest:,} more, none of them larger", ()
+        least = min(each.bad for each in largest)
+        yield f"{rest:,} more, none larger than {many(least, 'message')}", ()
 
 
 def overview_page(subject: Environments) -> Page:

@@ -4,9 +4,11 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+import resvg_py
 from numpy.typing import NDArray
 
-from prober.report.styles import page_style, palette, picture_style
+from prober.report.styles import page_style, palette, picture_style, styled
+from tests.report.charts.drawn import MADE
 
 WORDS = ("--ink", "--quiet", "--blue", "--red", "--amber", "--plum", "--green")
 MARKS = ("--blue", "--red", "--amber", "--plum", "--green")
@@ -89,3 +91,19 @@ def test_pictures_know_no_variables() -> None:
     assert palette()["--red"] in style
     assert "var(" not in style
     assert "@media" not in style
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_a_style_in_the_elements_looks_the_same(kind: str) -> None:
+    """A picture looks to the pixel as it does with the rules of its style beside it."""
+    picture = MADE[kind]().wide
+    rules = f"<style>{picture_style()}</style>"
+    ruled = str(picture).replace("<title", f"{rules}<title", 1)
+
+    assert pixels(ruled) == pixels(styled(picture))
+    assert pixels(picture) != pixels(styled(picture))
+
+
+def pixels(picture: str) -> bytes:
+    """Return a picture, drawn."""
+    return bytes(resvg_py.svg_to_bytes(svg_string=picture))

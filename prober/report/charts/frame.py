@@ -41,10 +41,16 @@ class Chart:
     wide: Markup
     height: float
     """Of the wide picture."""
-    narrow: Markup
+    draw_narrow: Callable[[], Markup]
+    """Who needs no narrow one does not wait for it."""
     table: Table
     notes: tuple[str, ...]
     """What the flags above it stand for."""
+
+    @property
+    def narrow(self) -> Markup:
+        """The picture for a phone."""
+        return self.draw_narrow()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,14 +109,17 @@ def chart(
     words = (name, title, description)
     height, parts = draw(WIDE)
     wide = _picture(words, WIDE, height, parts)
-    narrow = _picture(words, NARROW, *draw(NARROW))
+
+    def draw_narrow() -> Markup:
+        return _picture(words, NARROW, *draw(NARROW))
+
     return Chart(
         name=name,
         title=title,
         description=description,
         wide=wide,
         height=height,
-        narrow=narrow,
+        draw_narrow=draw_narrow,
         table=table,
         notes=tuple(
             f"{letter}: {note.text}"
