@@ -11,7 +11,13 @@ import numpy as np
 
 from prober import plan as planning
 from prober import slo
-from prober.calibration.compare import ASIDE, COUNTED, compare, rings
+from prober.calibration.compare import (
+    AFTER_DEADLINE,
+    ASIDE,
+    COUNTED,
+    compare,
+    rings,
+)
 from prober.calibration.ends import Ends
 from prober.calibration.trials import DEADLINES, Plan
 from prober.calibration.truth import Truth
@@ -126,7 +132,7 @@ class Bench:
         return (
             trial
             if trial.agrees
-            else replace(trial, trouble=_busy(self._plan, trial, result))
+            else replace(trial, trouble=_trouble(self._plan, trial, result))
         )
 
 
@@ -172,32 +178,52 @@ def _cost(result: RunResult) -> str:
     return f"{words}; {aside} cycles could not be counted, {seen.unsure.bad:,} unseen"
 
 
+def _trouble(plan: Plan, trial: Trial, result: RunResult) -> str:
+    """Return what, rather than the prober, may be the reason that a trial disagrees."""
+    busy = _busy(plan, trial, result)
+    if busy:
+        return f"this machine was too busy: {busy}"
+    return _unlucky(plan, trial, result)
+
+
 def _busy(plan: Plan, trial: Trial, result: RunResult) -> str:
-    """Return why this machine, rather than the prober, may be what disagrees."""
+    """Return what shows that this machine could not do what was asked of it."""
     lag = max(
         result.health.get("loop_lag_max_seconds", 0),
         result.health.get("reader_lag_max_seconds", 0),
     )
     if lag > _BUSY_SECONDS:
-        return f"this machine was too busy: we were {lag:.1f} s behind"
+        return f"we were {lag:.1f} s behind"
     if result.rate_achieved and result.rate_achieved < _KEPT * plan.rate:
-        return f"this machine was too busy: {result.rate_achieved:,.0f}/s were sent"
-    void = [
-        cycle.reason
-        for each in result.consumers
-        for cycle in each.cycles
-        if cycle.state is State.INVALID
-    ]
+        return f"{result.rate_achieved:,.0f}/s were sent"
+    cycles = [cycle for each in result.consumers for cycle in each.cycles]
+    void = [cycle.reason for cycle in cycles if cycle.state is State.INVALID]
     if void and plan.aside is not State.INVALID:
-        return f"this machine was too busy: {void[0]}"
+        return void[0]
+    late = {
+        c.consumer: c.measured - c.injected
+        for c in trial.comparisons
+        if c.what == AFTER_DEADLINE
+    }
+    slow = sum(
+        late[each.name]
+        for each in result.consumers
+        if (each.latency.max_ns or 0) > DEADLINES.lost_after_ns and late[each.name] > 0
+    )
+    # They left the stack in time, and came: there is only this machine between.
+    return f"{slow:,} took too long from the stack to us" if slow else ""
+
+
+def _unlucky(plan: Plan, trial: Trial, result: RunResult) -> str:
+    """Return why a trial could not show what it is for."""
     wrong = {each.what for each in trial.comparisons if not each.agrees}
-    ends = {each.cycles[-1].state for each in result.consumers}
-    if plan.aside and wrong == {ASIDE} and plan.aside in ends:
+    if not plan.aside or wrong != {ASIDE}:
+        return ""
+    if plan.aside in {each.cycles[-1].state for each in result.consumers}:
         return "the trial ended before all was well again"
+    # A long back-off can leave all of it to cycles that do not count.
     lossy = any(states[State.LOSS] for states in trial.states.values())
-    if plan.aside and wrong == {ASIDE} and not lossy:
-        return "what was lost was lost while nobody could count it"  # a long back-off
-    return ""
+    return "" if lossy else "what was lost was lost while nobody could count it"
 
 
 def _job(plan: Plan, seed: int) -> Job:

@@ -19,6 +19,8 @@ from prober.records import (
 COUNTED = (State.PASS, State.LOSS)
 ASIDE = "cycles aside"
 """What cycles are called that do not count."""
+AFTER_DEADLINE = "after deadline"
+"""What messages are called that came when they were lost already."""
 _FIGURES = (
     "accepted",
     "lost",

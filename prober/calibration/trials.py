@@ -162,6 +162,7 @@ COUNTED = (
             _fault(_K.FOREIGN, rate=4_000),
             _fault(_K.DROP, "rlp", every=10),
         ),
+        consumers=("rlp", "gateway", "v1"),
         messages=400,
         rate=200,
         whole_firehose=True,

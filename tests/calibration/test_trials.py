@@ -5,11 +5,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from prober.calibration import TRIALS, Controls, Plan, bench, calibrate
-from prober.calibration.compare import ASIDE
+from prober.calibration.compare import AFTER_DEADLINE, ASIDE
 from prober.calibration.trials import COUNTED, UNCOUNTED, UPGRADE
+from prober.clock import NS
+from prober.histogram import Histogram
 from prober.pipeline.faults import KINDS
 from prober.records import Calibration, Comparison, State, Trial
 from tests.end_to_end.test_every_fault import UNCOUNTED as UNCOUNTED_KINDS
@@ -99,8 +102,8 @@ async def test_foreign_traffic_of_twenty_times_our_own_changes_no_account() -> N
 
     if trial.agrees is not None:
         assert trial.agrees, trial.comparisons
-        [accepted] = [c for c in trial.comparisons if c.what == "accepted"]
-        assert (400, 400) == (accepted.injected, accepted.measured)
+        accepted = [c for c in trial.comparisons if c.what == "accepted"]
+        assert [(400, 400)] * 3 == [(c.injected, c.measured) for c in accepted]
 
 
 def test_the_upgrade_tells_what_it_cost() -> None:
@@ -165,7 +168,7 @@ def test_a_long_back_off_is_bad_luck(
     result = samples.run(samples.plan(100, 1), samples.consumer([cycle]))
     calm = replace(result, health={})
 
-    assert trouble == bench._busy(UPGRADE, trial, calm)
+    assert trouble == bench._trouble(UPGRADE, trial, calm)
 
 
 def test_a_cycle_that_our_own_fault_voids_is_no_wrong_reading() -> None:
@@ -176,6 +179,29 @@ def test_a_cycle_that_our_own_fault_voids_is_no_wrong_reading() -> None:
     cycle = samples.cycle(0, 100, state=State.INVALID, reason="own queue full")
     result = samples.run(samples.plan(100, 1), samples.consumer([cycle]))
 
-    trouble = bench._busy(plan, trial, replace(result, health={}))
+    trouble = bench._trouble(plan, trial, replace(result, health={}))
 
     assert "this machine was too busy: own queue full" == trouble
+
+
+@pytest.mark.parametrize(
+    ("seconds", "trouble"),
+    [
+        (4.1, "this machine was too busy: 3 took too long from the stack to us"),
+        (3.9, ""),  # nothing took so long: who counts it as late has it wrong
+    ],
+)
+def test_what_left_the_stack_in_time_may_take_too_long(
+    seconds: float, trouble: str
+) -> None:
+    """Only if the latencies say so, too."""
+    after = Comparison(
+        what=AFTER_DEADLINE, consumer="rlp", injected=0, measured=3, agrees=False
+    )
+    trial = Trial(name="nothing", words="", faults=(), comparisons=(after,))
+    latency = Histogram()
+    latency.add(np.array([round(seconds * NS)]))
+    consumer = replace(samples.consumer([samples.cycle(0, 100)]), latency=latency)
+    result = samples.run(samples.plan(100, 1), consumer)
+
+    assert trouble == bench._trouble(COUNTED[0], trial, replace(result, health={}))
