@@ -23,6 +23,8 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
     ("UNIMPLEMENTED", "correct the port: it serves gRPC, but not the Egress service"),
 )
 
+_DISABLED = "an agent with LOGS_DISABLED takes logs and discards them: unset it there"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
@@ -157,14 +159,14 @@ def nothing_came(box: Mailbox) -> StepFailed:
             f"nothing came by the {' nor by the '.join(missing)}; otherwise in "
             f"{_latencies(box.latency_ns)}",
             "look at whether it reaches a router: doppler_connections of its metrics, "
-            "and its log",
+            f"and its log; {_DISABLED}",
         )
     sent = len(box.courier.parcels)
     return StepFailed(
         f"none of {sent:,} messages came back",
         "look at whether the agent reaches a router (doppler_connections of its "
         "metrics), and the reverse log proxy or traffic controller the routers (its "
-        "log_router_connects): restart what does not",
+        f"log_router_connects): restart what does not; {_DISABLED}",
     )
 
 

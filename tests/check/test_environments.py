@@ -240,6 +240,7 @@ async def test_message_that_never_comes_back(tmp_path: Path) -> None:
     failure = found["consumer rlp"]["round_trip"]
     assert failure.words.endswith(" messages came back")
     assert "doppler_connections" in failure.remedy
+    assert "LOGS_DISABLED" in failure.remedy
     assert found["consumer rlp"]["subscribe"].words.startswith("asked for")
 
 
