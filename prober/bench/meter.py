@@ -3,6 +3,7 @@
 import resource
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,12 +23,14 @@ class _Sample:
 class Meter:
     """Takes samples of a count that grows, and tells how fast it did."""
 
+    cpu_seconds: Callable[[], float] = time.process_time
+    """Tells the CPU time so far of what is measured: this process, if no other."""
     samples: list[_Sample] = field(default_factory=list)
     rss_bytes: int = 0
 
     def sample(self, count: int) -> None:
         """Note how far the count is by now."""
-        self.samples.append(_Sample(time.monotonic(), time.process_time(), count))
+        self.samples.append(_Sample(time.monotonic(), self.cpu_seconds(), count))
         self.rss_bytes = max(self.rss_bytes, rss_bytes())
 
     def settled(self) -> tuple[_Sample, _Sample] | None:
@@ -51,7 +54,7 @@ class Meter:
 
     @property
     def cpu_per_million(self) -> float:
-        """CPU-seconds of this process for a million envelopes; 0 when none came."""
+        """CPU-seconds for a million envelopes; 0 when none came."""
         ends = self.settled()
         if ends is None:
             return 0.0

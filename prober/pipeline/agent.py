@@ -34,6 +34,8 @@ MetricsDoor: TypeAlias = Callable[[Sequence[Counter | Gauge]], Listener]
 _IDENTITY = Identity(source_id="metron", tags={"origin": "loggregator.metron"})
 _KEEPALIVE_TIMEOUT = 15
 _MAX_ADDITIONS = 1000
+_ROOM_SECONDS = 0.01
+"""How often a writer that has to wait looks for room."""
 
 
 class Agent:
@@ -141,7 +143,14 @@ class Agent:
 
         post = self._setting.post
         take = self._setting.tapped("agent", self._take)
-        return {**wire.ingress_methods(post, take), "Send": wire.unary(send)}
+        streams = wire.ingress_methods(post, take, self._room)
+        return {**streams, "Send": wire.unary(send)}
+
+    async def _room(self) -> None:
+        """Return when the ring has room, if anybody is to wait for that."""
+        most = self._setting.profile.agent_high_water
+        while most is not None and len(self._ring) >= most:
+            await self._setting.clock.sleep(_ROOM_SECONDS)
 
     def _take(self, batch: Sequence[Letter]) -> None:
         self._ingress.add(len(batch))

@@ -90,6 +90,10 @@ class Ring(Generic[S]):
         self._waiter = Waiter(self._diode)
         tally.open.add(self)
 
+    def __len__(self) -> int:
+        """How many are inside, those included that were written over."""
+        return len(self._diode)
+
     def set(self, item: S) -> None:
         """Put an envelope in, over an unread one if need be."""
         self._tally.count_written([item])

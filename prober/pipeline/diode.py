@@ -188,6 +188,10 @@ class OneLoop(Generic[T]):
         self._written = 0
         self._read_index = 0
 
+    def __len__(self) -> int:
+        """How far the writers are ahead of the reader: more than a lap, it may be."""
+        return self._written - self._read_index
+
     def set(self, item: T) -> None:
         """Put an item in, over an unread one if need be."""
         self._slots[self._written % self._size] = item

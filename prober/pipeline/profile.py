@@ -15,6 +15,8 @@ class Profile:
 
     agent_buffer: int = 10_000
     """The ring between an agent's writers and its pump."""
+    agent_high_water: int | None = None
+    """Envelopes in that ring from which on writers wait; a real agent's never do."""
     agent_idle: float = 0.1
     """How long the agent sleeps when its ring is empty; 0 waits for an envelope."""
     agent_connections: int = 5
@@ -75,9 +77,11 @@ class Profile:
 
 PROFILES: Mapping[str, Profile] = {
     "loggregator": Profile(),
-    # The same path without its sleeps, and room enough that nothing is dropped.
+    # The same path without its sleeps, and room enough that nothing is dropped: where
+    # more is written than it carries, writers wait.
     "ideal": Profile(
         agent_buffer=200_000,
+        agent_high_water=20_000,
         agent_idle=0,
         router_buffer=200_000,
         router_idle=0,

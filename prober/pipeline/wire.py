@@ -241,19 +241,30 @@ async def decode(read: Callable[[bytes], T], raw: bytes, context: Context) -> T:
         )
 
 
+async def at_once() -> None:
+    """Wait for nothing: what is read next has room, or takes it from another."""
+
+
 def ingress_methods(
-    post: Post, take: Callable[[Sequence[Letter]], None]
+    post: Post,
+    take: Callable[[Sequence[Letter]], None],
+    room: Callable[[], Awaitable[None]] = at_once,
 ) -> dict[str, Method]:
-    """Return the streams of `Ingress`, which hand what they read to `take`."""
+    """Return the streams of `Ingress`, which hand what they read to `take`.
+
+    Before they read on they wait for `room`: the peer's flow control does the rest.
+    """
 
     async def batch_sender(requests: AsyncIterable[bytes], context: Context) -> None:
         async for raw in requests:
             take(await decode(post.open, raw, context))
+            await room()
         await _end_of_file(context)
 
     async def sender(requests: AsyncIterable[bytes], context: Context) -> None:
         async for raw in requests:
             take([await decode(post.letter, raw, context)])
+            await room()
         await _end_of_file(context)
 
     return {"BatchSender": stream_in(batch_sender), "Sender": stream_in(sender)}

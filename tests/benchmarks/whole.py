@@ -26,7 +26,7 @@ from prober.clock import NS, SystemClock
 from prober.ledger import Deadlines, Ledger
 from prober.records import Span
 from prober.stamp import Sightings
-from tests.benchmarks import naive
+from tests.benchmarks import naive, stack
 from tests.benchmarks.races import plan_of
 
 RLP = Case(name="both", reader="rlp", tls=True)
@@ -160,6 +160,7 @@ async def figures(seconds: float, rounds: int) -> AsyncIterator[Figure]:
             )
         yield await _low_rate(shared)
         yield await _floor(shared)
+        yield await _stack(shared)
 
 
 _ONE_WAY = (
@@ -195,6 +196,18 @@ async def _floor(shared: Setting) -> Figure:
         goal="0.3, 1 ms",
         measured=f"{latency.p50 * 1e3:.2f}, {latency.p99 * 1e3:.2f} ms",
         ratio=min(3e-4 / latency.p50, 1e-3 / latency.p99),
+    )
+
+
+async def _stack(shared: Setting) -> Figure:
+    """Return what the bundled stack carries: it is not to be what limits a probe."""
+    meter = await stack.carried(shared.clock, shared.seconds)
+    carried = 1 / meter.cpu_per_million
+    return Figure(
+        name="ideal stack, three hops, one core",
+        goal="0.15 M/s",
+        measured=f"{carried:.2f} M/s",
+        ratio=carried / 0.15,
     )
 
 

@@ -68,6 +68,24 @@ async def test_one_envelope_too_many_costs_a_lap() -> None:
         assert stack.statistics().components[0].dropped_ingress == 1000
 
 
+async def test_writers_wait_where_an_agent_pushes_back() -> None:
+    """With a high water mark the same agent loses nothing, however fast one writes."""
+    clock = ManualClock()
+    patient = dataclasses.replace(SMALL, agent_high_water=500)
+    async with (
+        ReferenceStack(profile=patient, clock=clock, track=TRACK) as stack,
+        consuming(stack) as consumer,
+        agent_of(stack) as agent,
+        asyncio.TaskGroup() as tasks,
+    ):
+        writing = tasks.create_task(send_all(agent, logs(range(5000))))
+        await until(lambda: len(consumer.envelopes) >= 5000, clock)
+
+        assert await writing == EOF
+        assert sorted(consumer.numbers) == list(range(5000))
+        assert {each.dropped for each in stack.drops()} == {0}
+
+
 async def test_what_is_lost_is_what_the_buffers_dropped() -> None:
     """Written at once, more than fits: received and dropped add up to written."""
     async with (
