@@ -14,6 +14,9 @@ PRIMERS = 10
 SUCCESSOR_PRIMERS = 5
 """The same for a connection beside one that is known to bring everything: it shares its
 shard with nobody, and every path is known to be open."""
+KEPT_PRIMERS = 256
+"""Of the newest primers it is remembered whether they came back: more than are sent
+while somebody waits for them. Others ask for primers too, for months."""
 
 
 @dataclass(slots=True)
@@ -29,6 +32,8 @@ class Connection:
     def take(self, numbers: list[int]) -> int:
         """Take in primers; return how many came in a row, with the last of these."""
         self.primers.update(each for each in numbers if each >= self.primers_from)
+        if len(self.primers) > 2 * KEPT_PRIMERS:
+            self.primers = set(sorted(self.primers)[-KEPT_PRIMERS:])
         if not numbers or numbers[-1] not in self.primers:
             return 0
         low = high = numbers[-1]
