@@ -108,9 +108,12 @@ class MemoryPipe:
 
     def reader(self, kinds: Iterable[Kind] = Kind) -> "MemoryReader":
         """Return a reader of everything that is written from now on."""
-        reader = MemoryReader(self._clock, kinds)
+        reader = MemoryReader(self._clock, kinds, self._forget)
         self._readers.append(reader)
         return reader
+
+    def _forget(self, reader: "MemoryReader") -> None:
+        self._readers.remove(reader)
 
     def carry(self, raw: bytes) -> None:
         """Hand a batch to the readers."""
@@ -166,8 +169,14 @@ class MemoryReader:
     read_from = "pipe in memory"
     in_base64 = False
 
-    def __init__(self, clock: Clock, kinds: Iterable[Kind] = Kind) -> None:
-        self._clock = clock
+    def __init__(
+        self,
+        clock: Clock,
+        kinds: Iterable[Kind] = Kind,
+        left: Callable[["MemoryReader"], None] = lambda _: None,
+    ) -> None:
+        """Read by a clock; `left` is told when nobody reads any more."""
+        self._clock, self._left = clock, left
         self._items: asyncio.Queue[Arrival | Evidence] = asyncio.Queue()
         self._epochs = [1]
         self._last_epoch = 1
@@ -181,6 +190,7 @@ class MemoryReader:
 
     async def __aexit__(self, *exc: object) -> None:
         self._epochs.clear()
+        self._left(self)
 
     async def receive(self) -> Sequence[Arrival | Evidence]:
         """Wait until there is something, and return all there is, oldest first."""

@@ -14,6 +14,7 @@ import gc
 import random
 import sys
 import tempfile
+from collections import deque
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,7 @@ async def soak(folder: Path, cycles: int) -> list[tuple[int, int]]:
     """Watch for so many cycles; return resident bytes by how many were done."""
     clock = ManualClock()
     pipe = Pipe(clock)
+    pipe.readers_given = deque(maxlen=1)  # each loss makes one: it would keep them all
     pipe.lose = lambda sequence: sequence % (50 * MESSAGES) == 1
     watched = pipe.watched(every=1, messages=MESSAGES)
     metrics, process = Metrics(), psutil.Process()

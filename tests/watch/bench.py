@@ -9,6 +9,7 @@ from collections.abc import (
     Collection,
     Iterable,
     Mapping,
+    MutableSequence,
     Sequence,
 )
 from contextlib import asynccontextmanager
@@ -115,7 +116,7 @@ class Pipe:
         """Told the sequence number of each message."""
         self.at_message: Callable[[int], None] = lambda _: None
         self.job: Job | None = None
-        self.readers_given: list[MemoryReader] = []
+        self.readers_given: MutableSequence[MemoryReader] = []
         self.agents: list[AgentSource] = []
 
     @asynccontextmanager
