@@ -1,7 +1,7 @@
 """Honest nines: ratios, intervals, budgets, burn rates and verdicts, from counts.
 
     tallies, targets, words    bad of total, an objective, and both for people
-    cycles                     what one consumer's cycles say, summed up
+    cycles, summaries          what one consumer's cycles say, and a window, summed up
     verdicts, claims, exits    was it met, what does it prove, how to leave
     blocking, intervals        what is independent of the rest, and what it supports
     diagnostics                why not more
@@ -36,7 +36,6 @@ from prober.slo.cycles import (
     Evidence,
     evidence,
     evidence_of,
-    evidence_of_hours,
 )
 from prober.slo.diagnostics import Diagnostics, Naive, diagnose, naive
 from prober.slo.exits import exit_code
@@ -44,6 +43,7 @@ from prober.slo.intervals import Interval, interval, supported
 from prober.slo.objectives import Recommendation, recommend
 from prober.slo.planner import Plan, messages_for, plan
 from prober.slo.regressions import Regression, regression
+from prober.slo.summaries import Summary, evidence_of_hours
 from prober.slo.tallies import Tally, nines, sli, stream_availability
 from prober.slo.targets import parse_target
 from prober.slo.verdicts import Verdict, verdict
@@ -74,6 +74,7 @@ __all__ = [
     "Regression",
     "Rule",
     "Sequential",
+    "Summary",
     "Tally",
     "Verdict",
     "Window",

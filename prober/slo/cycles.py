@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from prober.history import HourRecord
 from prober.records import ConsumerResult, CycleResult, State
 from prober.slo.tallies import Tally, add, sli, tally
 
@@ -134,25 +133,6 @@ def evidence_of(result: ConsumerResult, *, indicator: str = "delivery") -> Evide
     """Sum up the cycles of a run as one consumer saw them, by an indicator of `sli`."""
     cycles = (Cycle.of(cycle, indicator=indicator) for cycle in result.cycles)
     return evidence(result.name, cycles)
-
-
-def evidence_of_hours(hours: Iterable[HourRecord]) -> tuple[Evidence, ...]:
-    """Sum up the hours that history keeps, by consumer, each hour a block."""
-    by_consumer: dict[str, list[HourRecord]] = {}
-    for hour in hours:
-        by_consumer.setdefault(hour.consumer, []).append(hour)
-    return tuple(_of_hours(name, those) for name, those in by_consumer.items())
-
-
-def _of_hours(consumer: str, hours: Sequence[HourRecord]) -> Evidence:
-    counted = [hour.counts for hour in hours if hour.counts.accepted]
-    return Evidence(
-        consumer=consumer,
-        blocks=tuple(tally(counts.bad, counts.accepted) for counts in counted),
-        states={state: sum(hour.states[state] for hour in hours) for state in State},
-        unsure=add(tally(hour.unseen, hour.unsure) for hour in hours),
-        uncounted=sum(hour.uncounted for hour in hours),
-    )
 
 
 def _pairs(cycles: Iterable[Cycle]) -> tuple[Tally, ...]:

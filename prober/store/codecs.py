@@ -329,6 +329,17 @@ def _hour(row: Row[Any]) -> HourRecord:
     )
 
 
+def _figures(row: Row[Any]) -> tuple[int, str, Sequence[int]]:
+    """Return when an hour began, its consumer, and what evidence needs of it."""
+    values: Sequence[Any] = row
+    start_ns, consumer, *figures = values
+    _all_whole([start_ns, *figures])
+    accepted, lost, corrupt, unseen, unsure = figures[:5]
+    if lost + corrupt > accepted or unseen > unsure:
+        raise ValueError("more messages bad than there are")
+    return start_ns, _word(consumer), tuple(figures)
+
+
 def _annotation(row: Row[Any]) -> Annotation:
     get = row._mapping  # noqa: SLF001
     return msgspec.convert({n: get[n] for n in Annotation.__slots__}, Annotation)
@@ -374,5 +385,6 @@ def _mode(value: object) -> Any:  # noqa: ANN401 - one of two words
 run_of = reading(_run, "a run")
 cycle_of = reading(_cycle, "a cycle")
 hour_of = reading(_hour, "an hour")
+figures_of_row = reading(_figures, "an hour")
 annotation_of = reading(_annotation, "an annotation")
 live_of = reading(_live, "a daemon's word")

@@ -15,6 +15,7 @@ from prober.history import (
     Mode,
     RunRecord,
 )
+from prober.slo import Summary
 from prober.store import annotating, missed, reading, retention, windows, writing
 from prober.store.codecs import document, from_document
 from prober.store.engines import BUSY_SECONDS, engine_for, transaction
@@ -145,6 +146,11 @@ class Store:
         """
         with transaction(self._engine, writes=False) as connection:
             return windows.history(connection, environment, from_ns, to_ns)
+
+    def summary(self, environment: str, from_ns: int, to_ns: int) -> Summary:
+        """Return what the same window comes to: in a fraction of the time."""
+        with transaction(self._engine, writes=False) as connection:
+            return windows.summary(connection, environment, from_ns, to_ns)
 
     def runs(
         self,

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, and_, select
 
 from prober.history import (
     HOUR_NS,
@@ -18,13 +20,24 @@ from prober.history import (
     hours_of,
 )
 from prober.records import PlatformIncrease, State
-from prober.store.codecs import cycle_of, hour_of
+from prober.slo.summaries import (
+    FIGURES,
+    Summary,
+    evidence_of_figures,
+    figures_of,
+)
+from prober.store.codecs import cycle_of, figures_of_row, hour_of
 from prober.store.marks import decisions
 from prober.store.missed import UNOWNED
 from prober.store.reading import find_annotations, find_runs
 from prober.store.retention import cycles_from_ns
-from prober.store.schema import cycles, environments, hours
+from prober.store.schema import STATES, cycles, environments, hours
 from prober.store.vitals import vitals
+
+_FIGURES = (
+    *(hours.c[name] for name in FIGURES),
+    *(hours.c[f"in_{state}"] for state in STATES),
+)
 
 
 def history(
@@ -32,21 +45,54 @@ def history(
 ) -> EnvironmentHistory:
     """Return what is known of the continuous cycles that became final in a window."""
     made = decisions(connection, environment)
-    first = select(environments.c.first_ns).where(environments.c.name == environment)
-    runs = find_runs(connection, environment, mode="continuous", to_ns=to_ns, limit=1)
     return EnvironmentHistory(
         environment=environment,
         from_ns=from_ns,
         to_ns=to_ns,
-        run=runs[0] if runs else None,
+        run=_latest_run(connection, environment, to_ns),
         hours=tuple(_hours(connection, environment, from_ns, to_ns, made)),
         stretches=tuple(_stretches(connection, environment, from_ns, to_ns, made)),
         annotations=tuple(
             find_annotations(connection, environment, from_ns=from_ns, to_ns=to_ns)
         ),
-        first_ns=connection.execute(first).scalar(),
+        first_ns=_first_ns(connection, environment),
         health=vitals(connection, environment, from_ns, to_ns),
     )
+
+
+def summary(
+    connection: Connection, environment: str, from_ns: int, to_ns: int
+) -> Summary:
+    """Return what the same window comes to, without its course."""
+    made = decisions(connection, environment)
+    whole, ends = _parts(connection, environment, from_ns, to_ns, made)
+    asked = select(hours.c.start_ns, hours.c.consumer, *_FIGURES).where(whole)
+    found = [*map(figures_of_row, connection.execute(asked).all())]
+    found += [(hour.start_ns, *figures_of(hour)) for hour in ends]
+    found.sort(key=itemgetter(1, 0))
+    return Summary(
+        environment=environment,
+        from_ns=from_ns,
+        to_ns=to_ns,
+        run=_latest_run(connection, environment, to_ns),
+        evidence=evidence_of_figures(each[1:] for each in found),
+        annotations=tuple(
+            find_annotations(connection, environment, from_ns=from_ns, to_ns=to_ns)
+        ),
+        first_ns=_first_ns(connection, environment),
+    )
+
+
+def _latest_run(
+    connection: Connection, environment: str, to_ns: int
+) -> RunRecord | None:
+    runs = find_runs(connection, environment, mode="continuous", to_ns=to_ns, limit=1)
+    return runs[0] if runs else None
+
+
+def _first_ns(connection: Connection, environment: str) -> int | None:
+    first = select(environments.c.first_ns).where(environments.c.name == environment)
+    return connection.execute(first).scalar()
 
 
 def _hours(
@@ -56,7 +102,21 @@ def _hours(
     to_ns: int,
     made: Sequence[Annotation],
 ) -> list[HourRecord]:
-    """Return the hours of a window.
+    """Return the hours of a window."""
+    whole, ends = _parts(connection, environment, from_ns, to_ns, made)
+    rows = connection.execute(select(hours).where(whole))
+    found = [*map(hour_of, rows.all()), *ends]
+    return sorted(found, key=lambda hour: (hour.consumer, hour.start_ns))
+
+
+def _parts(
+    connection: Connection,
+    environment: str,
+    from_ns: int,
+    to_ns: int,
+    made: Sequence[Annotation],
+) -> tuple[ColumnElement[bool], list[HourRecord]]:
+    """Return which hours are whole in a window, and what it holds of others.
 
     from         whole hours from their sums           to
     |····|═══════════|═══════════|═══════════|═════|····|
@@ -69,21 +129,17 @@ def _hours(
         from_ns = whole_from = from_ns // HOUR_NS * HOUR_NS
     if whole_to < kept_ns:
         to_ns = whole_to = -(-to_ns // HOUR_NS) * HOUR_NS
-    if whole_from > whole_to:  # both ends are in one hour
-        return hours_of(_final_in(connection, environment, from_ns, to_ns, made))
-    rows = connection.execute(
-        select(hours).where(
-            hours.c.environment == environment,
-            hours.c.start_ns >= whole_from,
-            hours.c.start_ns < whole_to,
-        )
+    whole = and_(
+        hours.c.environment == environment,
+        hours.c.start_ns >= whole_from,
+        hours.c.start_ns < whole_to,
     )
-    ends = (
-        *_final_in(connection, environment, from_ns, whole_from, made),
-        *_final_in(connection, environment, whole_to, to_ns, made),
-    )
-    found = [*map(hour_of, rows.all()), *hours_of(ends)]
-    return sorted(found, key=lambda hour: (hour.consumer, hour.start_ns))
+    if whole_from > whole_to:  # both ends are in one hour: none is whole
+        parts = [(from_ns, to_ns)]
+    else:
+        parts = [(from_ns, whole_from), (whole_to, to_ns)]
+    cut = (_final_in(connection, environment, *part, made) for part in parts)
+    return whole, hours_of(chain.from_iterable(cut))
 
 
 def _final_in(

@@ -6,17 +6,18 @@ A store is read; nothing is asked of a daemon.
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
-from prober.history import EnvironmentHistory, Live
+from prober.history import Live
 from prober.report.now import Known
 from prober.report.now.case import RECENT_NS
+from prober.slo import Summary
 from prober.store import Store
 from prober.watch.alerts.keeper import KEPT, State, severities
 
 WINDOW_NS = 30 * 86_400 * 1_000_000_000
 """Of an environment that has no objective."""
 
-Window = Callable[[str, int, int], EnvironmentHistory]
-"""Reads an environment from one time up to another, as `Store.history` does."""
+Window = Callable[[str, int, int], Summary]
+"""Reads an environment from one time up to another, as `Store.summary` does."""
 
 
 def known(
@@ -24,14 +25,14 @@ def known(
     now_ns: int,
     names: Collection[str] = (),
     lives: Iterable[Live] = (),
-    history: Window | None = None,
+    window: Window | None = None,
 ) -> list[Known]:
     """Return what is known of environments, by default of all that were ever watched.
 
-    `lives` are words of daemons that the store may not have yet; `history` reads
+    `lives` are words of daemons that the store may not have yet; `window` reads
     windows, where somebody keeps them.
     """
-    window = history or store.history
+    window = window or store.summary
     fresher = {(each.environment, each.daemon): each for each in lives}
     told = {(each.environment, each.daemon): each for each in store.live()}
     words = list((told | fresher).values())
@@ -58,5 +59,5 @@ def _of_one(store: Store, name: str, now_ns: int, window: Window) -> Known:
         at_ns=now_ns,
         lives=(),
         recent=store.cycles(name, mode="continuous", from_ns=now_ns - RECENT_NS),
-        history=window(name, now_ns + 1 - window_ns, now_ns + 1) if runs else None,
+        window=window(name, now_ns + 1 - window_ns, now_ns + 1) if runs else None,
     )

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from prober import slo
-from prober.history import EnvironmentHistory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +26,12 @@ class Standing:
 
 
 def standing(
-    history: EnvironmentHistory, target: Decimal, *, worst_burst: int
+    window: slo.Summary, target: Decimal, *, worst_burst: int
 ) -> Standing | None:
     """Return how an environment stands; None when its window holds nothing."""
     stands = [
-        _of_one(history.environment, seen, target, worst_burst)
-        for seen in slo.evidence_of_hours(history.hours)
+        _of_one(window.environment, seen, target, worst_burst)
+        for seen in window.evidence
     ]
     return min(stands, key=_left, default=None)
 

@@ -81,8 +81,8 @@ def stand(store: Store, watched: Watched, at_ns: int) -> Stand:
     (mine,) = known(store, at_ns, [watched.name])
     told = now(mine)
     found = None
-    if watched.target is not None and mine.history is not None:
+    if watched.target is not None and mine.window is not None:
         target = parse_target(watched.target)
-        found = standing(mine.history, target, worst_burst=watched.worst_burst)
+        found = standing(mine.window, target, worst_burst=watched.worst_burst)
     hint = next((line.words for line in told.lines if line.label == "do"), "")
     return Stand(environment=watched.name, standing=found, hint=hint)

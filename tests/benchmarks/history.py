@@ -15,7 +15,9 @@ from pathlib import Path
 
 from prober.history import HOUR_NS, CycleRecord
 from prober.records import State
+from prober.report.now import now
 from prober.store import Store, open_store
+from prober.watch.knowing import Window, known
 from tests.store.samples import MINUTE_NS, START_NS, annotation, cycle, run
 
 ENVIRONMENTS = tuple(f"environment-{number}" for number in range(10))
@@ -76,7 +78,7 @@ def _read(store: Store) -> None:
     _timed("90 days of one", lambda: store.history(first, from_ns, end_ns))
     _timed("an hour of one", lambda: store.history(first, end_ns - HOUR_NS, end_ns))
     _timed("the newest 1,000 cycles", lambda: store.cycles(first, limit=1_000))
-    _timed("the environments, and their latest", lambda: _glance(store))
+    _timed("how all of them stand, at first sight", lambda: _glance(store, end_ns))
     _timed("one more cycle", lambda: store.put_cycles([cycle(0, environment="new")]))
     excluded = annotation(
         "exclude", environment=first, from_ns=from_ns, to_ns=from_ns + DAY_NS
@@ -85,9 +87,14 @@ def _read(store: Store) -> None:
     _timed("delete a day", lambda: store.prune(START_NS + 96 * DAY_NS))
 
 
-def _glance(store: Store) -> None:
-    for each in store.environments():
-        store.latest(each.name)
+def _glance(store: Store, now_ns: int) -> None:
+    """Do what `prober status` does, over objectives of a quarter."""
+    for each in known(store, now_ns, window=_quarter(store)):
+        now(each)
+
+
+def _quarter(store: Store) -> Window:
+    return lambda name, _, to_ns: store.summary(name, to_ns - DAYS * DAY_NS, to_ns)
 
 
 def _timed(what: str, work: Callable[[], object]) -> None:

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from prober import slo
 from prober.clock import NS
 from prober.history import HOUR_NS, CycleRecord, hours_of
 from prober.records import PlatformIncrease, Span, State
@@ -106,6 +107,23 @@ def test_a_window_cuts_hours_at_both_ends(store: Store) -> None:
         assert hours_of(inside) == list(found.hours)
         states = [hour.states[State.LOSS] for hour in found.hours]
         assert len(inside) == sum(states)
+        summed = store.summary("production", from_ns, to_ns)
+        assert slo.evidence_of_hours(found.hours) == summed.evidence
+
+
+def test_a_summary_tells_the_same_as_the_history(store: Store) -> None:
+    """Whoever reads only how it stands reads the same run, notes and consumers."""
+    store.put_run(run())
+    for name in ("rlp", "gateway"):
+        store.put_cycles(cycle(n, State.LOSS, consumer=name) for n in range(150))
+    store.annotate(annotation("note"))
+    window = ("production", START_NS + MINUTE_NS, START_NS + 2 * HOUR_NS + MINUTE_NS)
+    told, summed = store.history(*window), store.summary(*window)
+
+    assert ["gateway", "rlp"] == [each.consumer for each in summed.evidence]
+    assert slo.evidence_of_hours(told.hours) == summed.evidence
+    for name in ("environment", "from_ns", "to_ns", "run", "annotations", "first_ns"):
+        assert getattr(told, name) == getattr(summed, name)
 
 
 def test_ad_hoc_cycles_are_kept_and_never_in_windows(store: Store) -> None:

@@ -88,6 +88,19 @@ def test_a_hostile_row_is_told(spoiled: Store, statement: str, words: str) -> No
     spoiled.close()
 
 
+@pytest.mark.parametrize(
+    "change",
+    ["unseen = 'x'", "lost = -1", "lost = accepted + 1", "unseen = unsure + 1"],
+)
+def test_a_hostile_hour_is_told_by_a_summary_too(spoiled: Store, change: str) -> None:
+    """Hours that cannot be are named before anything is worked out from them."""
+    _spoil(spoiled, f"UPDATE hours SET {change}")  # noqa: S608
+
+    with pytest.raises(StoreError, match="history holds an hour that prober did not"):
+        spoiled.summary("production", START_NS, START_NS + 2 * HOUR_NS)
+    spoiled.close()
+
+
 def test_what_is_packed_is_small() -> None:
     """A minute of latencies and a lost lap take some hundred bytes at most."""
     latency = cycle().latency

@@ -7,6 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from prober import slo
 from prober.history import HOUR_NS, Annotation, CycleRecord, adjudicated, hours_of
 from prober.records import State
 from prober.store import open_store
@@ -102,6 +103,8 @@ class History(RuleBasedStateMachine):
             inside = [each for each in judged if (each.final_ns or end_ns) < end_ns]
             told = self.store.history("production", START_NS, end_ns).hours
             assert tuple(hours_of(inside)) == told
+            summed = self.store.summary("production", START_NS, end_ns)
+            assert slo.evidence_of_hours(told) == summed.evidence
 
 
 TestHistory = History.TestCase

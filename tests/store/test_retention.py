@@ -1,5 +1,6 @@
 import pytest
 
+from prober import slo
 from prober.errors import UsageError
 from prober.history import HOUR_NS
 from prober.records import State
@@ -56,6 +57,9 @@ def test_windows_of_a_time_without_single_cycles_take_hours_whole(store: Store) 
         hour.start_ns for hour in found.hours
     ]
     assert 120 == sum(hour.states[State.PASS] for hour in found.hours)
+    assert (
+        slo.evidence_of_hours(found.hours) == store.summary("production", *cut).evidence
+    )
 
 
 def test_a_time_without_single_cycles_is_not_decided_any_more(store: Store) -> None:

@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from prober import slo
 from prober.clock import NS, Clock
 from prober.histogram import Histogram
-from prober.history import HOUR_NS, CycleRecord, EnvironmentHistory, hours_of
+from prober.history import HOUR_NS, CycleRecord, hours_of
 from prober.ledger import Deadlines
 from prober.plan import Plan, Sizes
 from prober.records import Counts, Kind, State
@@ -68,20 +69,19 @@ def lossy(
     )
 
 
-def history(hours: Sequence[tuple[int, int]]) -> EnvironmentHistory:
+def window(hours: Sequence[tuple[int, int]]) -> slo.Summary:
     """Return a window of hours, each with its accepted and lost messages."""
     per_hour = HOUR_NS // EVERY_NS
     cycles = [
         lossy(number * per_hour, lost, total)
         for number, (total, lost) in enumerate(hours)
     ]
-    return EnvironmentHistory(
+    return slo.Summary(
         environment="prod",
         from_ns=START_NS,
         to_ns=START_NS + len(hours) * HOUR_NS,
         run=None,
-        hours=tuple(hours_of(cycles)),
-        stretches=(),
+        evidence=slo.evidence_of_hours(hours_of(cycles)),
         annotations=(),
         first_ns=START_NS,
     )

@@ -15,7 +15,7 @@ from prober.records import Counts, State
 from prober.store import Waiting
 from prober.watch.metrics import Metrics
 from prober.watch.standing import standing
-from tests.watch.facts import START_NS, cycle, history, watched
+from tests.watch.facts import START_NS, cycle, watched, window
 
 OTHERS = ("rss_limit_bytes", "queue_high_water_bytes", "open_files", "cpu_ratio")
 """What the daemon measures on itself that has no bound."""
@@ -151,7 +151,7 @@ def test_the_slowest(metrics: Metrics) -> None:
 def test_standing(metrics: Metrics) -> None:
     """The objective, and what is left of its budget, over its window in history."""
     stands = standing(
-        history([(60_000, 30), (60_000, 0)]), Decimal("0.999"), worst_burst=1
+        window([(60_000, 30), (60_000, 0)]), Decimal("0.999"), worst_burst=1
     )
     assert stands is not None
     metrics.stand(stands, {"1h": 0.5, "6h": None})
@@ -211,7 +211,7 @@ def full() -> Metrics:
     metrics.live(live())
     there = Waiting(results=0, bytes=0, since_ns=None, why="", overflowed=0, refused=0)
     metrics.round(START_NS, there, ())
-    stands = standing(history([(60_000, 3)]), Decimal("0.999"), worst_burst=1)
+    stands = standing(window([(60_000, 3)]), Decimal("0.999"), worst_burst=1)
     assert stands is not None
     metrics.stand(stands, {"1h": 0.5})
     return metrics

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from prober import slo
 from prober.clock import NS
-from prober.history import COUNTED, CycleRecord, EnvironmentHistory, Live, LiveConsumer
+from prober.history import COUNTED, CycleRecord, Live, LiveConsumer
 from prober.records import State
 from prober.report.now.silence import patience_ns
 from prober.slo.cycles import Evidence
@@ -28,7 +28,7 @@ class Known:
     """The last word of each daemon that watches it, of whatever time."""
     recent: Sequence[CycleRecord]
     """Its continuous cycles of the last hour, as adjudicated, open ones among them."""
-    history: EnvironmentHistory | None
+    window: slo.Summary | None
     """Over the window of its objective; None while there is none."""
     firing: frozenset[str] | None = None
     """Severities of the alerts that fire, `page`, `ticket`; None if nobody looked."""
@@ -151,22 +151,21 @@ class Case:
     @property
     def target(self) -> Decimal | None:
         """The objective; None without one."""
-        run = self.known.history.run if self.known.history else None
+        run = self.known.window.run if self.known.window else None
         return slo.parse_target(run.target) if run and run.target else None
 
     @property
     def window_ns(self) -> int:
         """How long the objective's window is."""
-        history = self.known.history
-        if history is not None and history.run is not None and history.run.window_ns:
-            return history.run.window_ns
+        window = self.known.window
+        if window is not None and window.run is not None and window.run.window_ns:
+            return window.run.window_ns
         return 30 * 86_400 * NS
 
     @cached_property
     def evidence(self) -> tuple[Evidence, ...]:
         """What the window holds, for each consumer."""
-        history = self.known.history
-        return slo.evidence_of_hours(history.hours) if history else ()
+        return self.known.window.evidence if self.known.window else ()
 
     @cached_property
     def budget(self) -> slo.Budget | None:

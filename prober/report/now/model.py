@@ -55,7 +55,7 @@ def now(known: Known) -> Now:
     """Work out how it stands with an environment."""
     case = Case(known=known)
     condition = condition_of(case)
-    run = known.history.run if known.history else None
+    run = known.window.run if known.window else None
     return Now(
         environment=known.environment,
         at_ns=known.at_ns,

@@ -93,10 +93,10 @@ def now(case: Case) -> str:
 
 
 def _after(case: Case) -> tuple[str, str]:
-    history = case.known.history
-    if history is None or history.run is None:
+    window = case.known.window
+    if window is None or window.run is None:
         return "", ""
-    plan = history.run.plan
+    plan = window.run.plan
     late, lost = (ns / NS for ns in (plan.late_after_ns, plan.lost_after_ns))
     return f" > {late:g} s", f"; final at {lost:g} s"
 
@@ -192,7 +192,7 @@ def load(case: Case) -> str:
 def budget(case: Case) -> str:
     """Return what is left of the error budget, and how long it lasts at this pace."""
     if case.target is None:
-        return "" if case.known.history is None else "no objective"
+        return "" if case.known.window is None else "no objective"
     days = case.window_ns / _DAY_NS
     asked = f"{format_target(case.target).replace(' ', ' ')}/{days:g} d"
     left = case.budget
@@ -213,13 +213,13 @@ def budget(case: Case) -> str:
 
 def changed(case: Case) -> str:
     """Return what happened in the last day, the latest first."""
-    history = case.known.history
+    window = case.known.window
     notes = (
         []
-        if history is None
+        if window is None
         else [
             each
-            for each in history.annotations
+            for each in window.annotations
             if each.kind != "reclassify"
             and case.at_ns - each.from_ns < _DAY_NS
             and each.from_ns <= case.at_ns

@@ -154,7 +154,7 @@ def _budget(seen: Seen) -> Tile:
     now = seen.now
     remaining = now.budget.remaining if now.budget else None
     if remaining is None:
-        objective = now.target or seen.known.history is None  # else nobody knows
+        objective = now.target or seen.known.window is None  # else nobody knows
         return Tile(figure=NONE, label="budget left" if objective else "no objective")
     told = left(Fraction(remaining))
     if remaining < 0:
@@ -201,9 +201,9 @@ def _reach(seen: Seen) -> str:
 
 
 def _young(seen: Seen) -> str:
-    history = seen.known.history
-    first_ns = None if history is None else history.first_ns
-    if history is None or first_ns is None or first_ns <= history.from_ns:
+    window = seen.known.window
+    first_ns = None if window is None else window.first_ns
+    if window is None or first_ns is None or first_ns <= window.from_ns:
         return ""
     return elapsed((seen.now.at_ns - first_ns) / NS)
 

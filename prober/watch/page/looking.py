@@ -12,12 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, partial
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from prober import slo
 from prober.clock import NS, Clock
 from prober.errors import ProberError
-from prober.history import EnvironmentHistory, Live
+from prober.history import Live
 from prober.report.environment import WORST_BURST, EnvironmentReport, build_environment
 from prober.report.now import Known, Now, now, worst_first
 from prober.store import Store, open_store
@@ -107,7 +107,8 @@ class Eyes:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._look: Look | None = None
         self._looking: asyncio.Future[Look] | None = None
-        self._windows: OrderedDict[tuple[str, int], _Kept] = OrderedDict()
+        self._standing: _Windows[_Standing] = _Windows()
+        self._courses: _Windows[EnvironmentReport] = _Windows()
 
     def close(self) -> None:
         """Read no more."""
@@ -139,7 +140,14 @@ class Eyes:
 
         def read() -> EnvironmentReport:
             at_ns = self._board.clock.now_ns()
-            return self._window(self._opened(), name, length_ns, at_ns).report
+            store, from_ns, to_ns = self._opened(), at_ns + 1 - length_ns, at_ns + 1
+            return self._courses.get(
+                (name, length_ns),
+                _mark(store, name, at_ns),
+                lambda: build_environment(
+                    store.history(name, from_ns, to_ns), kind="rolling"
+                ),
+            )
 
         return await self.read(read)
 
@@ -167,9 +175,7 @@ class Eyes:
                 store,
                 at_ns,
                 lives=_lives(snapshot),
-                history=lambda name, from_ns, to_ns: (
-                    self._window(store, name, to_ns - from_ns, at_ns).history
-                ),
+                window=lambda *window: self._stand(store, *window).summary,
             )
         except ProberError as error:
             return self._blind(snapshot, at_ns, str(error))
@@ -211,48 +217,67 @@ class Eyes:
         )
 
     def _worth(self, one: Now) -> Worth | None:
-        kept = self._windows.get((one.environment, one.window_ns))
+        kept = self._standing.last((one.environment, one.window_ns))
         return kept.worth if kept else None
 
-    def _window(self, store: Store, name: str, length_ns: int, at_ns: int) -> "_Kept":
-        latest = store.latest(name)
-        mark = (max((c.final_ns or 0 for c in latest), default=0), at_ns // _MINUTE_NS)
-        kept = self._windows.get((name, length_ns))
-        if kept is None or kept.mark != mark:
-            history = store.history(name, at_ns + 1 - length_ns, at_ns + 1)
-            kept = _Kept(mark=mark, history=history)
-            self._windows[name, length_ns] = kept
-        self._windows.move_to_end((name, length_ns))
-        while len(self._windows) > _MOST_WINDOWS:
-            self._windows.popitem(last=False)
-        return kept
+    def _stand(self, store: Store, name: str, from_ns: int, to_ns: int) -> "_Standing":
+        return self._standing.get(
+            (name, to_ns - from_ns),
+            _mark(store, name, to_ns - 1),
+            lambda: _Standing(summary=store.summary(name, from_ns, to_ns)),
+        )
+
+
+_Mark = tuple[int, int]
+"""When the last cycle of an environment was final, and the minute of the reading."""
+
+
+def _mark(store: Store, name: str, at_ns: int) -> _Mark:
+    final = (cycle.final_ns or 0 for cycle in store.latest(name))
+    return max(final, default=0), at_ns // _MINUTE_NS
+
+
+class _Windows(Generic[T]):
+    """What was read of windows, by environment and length, while it is still right."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, int], tuple[_Mark, T]] = OrderedDict()
+
+    def get(self, key: tuple[str, int], mark: _Mark, read: Callable[[], T]) -> T:
+        """Return what was read under the same mark, or read it."""
+        kept = self._kept.get(key)
+        found = kept[1] if kept is not None and kept[0] == mark else read()
+        self._kept[key] = mark, found
+        self._kept.move_to_end(key)
+        while len(self._kept) > _MOST_WINDOWS:
+            self._kept.popitem(last=False)
+        return found
+
+    def last(self, key: tuple[str, int]) -> T | None:
+        """Return what was read last, right or not."""
+        kept = self._kept.get(key)
+        return None if kept is None else kept[1]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Kept:
-    """A window, by what is known whether it is still right, and what follows of it."""
+class _Standing:
+    """What tells how an environment stands."""
 
-    mark: tuple[int, int]
-    history: EnvironmentHistory
+    summary: slo.Summary
 
     @cached_property
     def worth(self) -> Worth | None:
-        """What it comes to: all that the first screen shows of it."""
-        return worth_of(self.history)
-
-    @cached_property
-    def report(self) -> EnvironmentReport:
-        """Everything about it: several times the work of its worth."""
-        return build_environment(self.history, kind="rolling")
+        """What its window comes to: all that the first screen shows of it."""
+        return worth_of(self.summary)
 
 
-def worth_of(history: EnvironmentHistory) -> Worth | None:
+def worth_of(window: slo.Summary) -> Worth | None:
     """Return what a window comes to; None when nothing of it counts."""
-    counted = [e for e in slo.evidence_of_hours(history.hours) if e.counted.total]
+    counted = [each for each in window.evidence if each.counted.total]
     if not counted:
         return None
     worst = max(counted, key=lambda e: Fraction(e.counted.bad, e.counted.total))
-    burst = history.run.worst_burst if history.run else WORST_BURST
+    burst = window.run.worst_burst if window.run else WORST_BURST
     return Worth(
         bad=worst.counted.bad,
         total=worst.counted.total,
@@ -266,7 +291,7 @@ def _lives(snapshot: Snapshot | None) -> tuple[Live, ...]:
 
 
 def _nothing(name: str, at_ns: int) -> Known:
-    return Known(environment=name, at_ns=at_ns, lives=(), recent=(), history=None)
+    return Known(environment=name, at_ns=at_ns, lives=(), recent=(), window=None)
 
 
 def _newest(before: Known | None, lives: Sequence[Live], name: str) -> list[Live]:

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from prober import slo
 from prober.clock import NS
 from prober.history import (
     HOUR_NS,
     Annotation,
     CycleRecord,
-    EnvironmentHistory,
     HourRecord,
     Live,
     LiveConsumer,
@@ -169,17 +169,18 @@ def hour(name: str, bad: int, total: int) -> HourRecord:
     return replace(one, counts=counts)
 
 
-def history(
+def window(
     *notes: Annotation, bad: int = 0, total: int = 1_000_000, target: str | None = "99"
-) -> EnvironmentHistory:
+) -> slo.Summary:
     """A window in which both consumers lost as many."""
-    return EnvironmentHistory(
+    return slo.Summary(
         environment="prod_eu",
         from_ns=NOW - 30 * 24 * HOUR_NS,
         to_ns=NOW,
         run=run(target),
-        hours=(hour("gateway", bad, total), hour("rlp", bad, total)),
-        stretches=(),
+        evidence=slo.evidence_of_hours(
+            hour(name, bad, total) for name in ("gateway", "rlp")
+        ),
         annotations=notes,
         first_ns=NOW - 40 * HOUR_NS,
     )
@@ -192,7 +193,7 @@ def known(**changes: object) -> Known:
         at_ns=NOW,
         lives=[live()],
         recent=[cycle("03:07:14", name) for name in ("rlp", "gateway")],
-        history=history(),
+        window=window(),
     )
     return replace(calm, **changes)  # type: ignore[arg-type]
 
@@ -207,6 +208,6 @@ def losing() -> Known:
     }
     return known(
         lives=[live(consumer("rlp", **half), consumer("gateway", **half))],
-        history=history(note("03:06:40", "deploy cf v41"), bad=1_900),
+        window=window(note("03:06:40", "deploy cf v41"), bad=1_900),
         firing=frozenset({"ticket"}),
     )

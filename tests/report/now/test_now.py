@@ -9,7 +9,7 @@ from prober.clock import NS
 from prober.records import State
 from prober.report.now import Condition, Known, Now, now, worst_first
 from tests.report.now import samples
-from tests.report.now.samples import at, consumer, cycle, drops, history, known, live
+from tests.report.now.samples import at, consumer, cycle, drops, known, live, window
 
 
 def lines(found: Now) -> dict[str, str]:
@@ -197,7 +197,7 @@ def test_void_cycle() -> None:
 
 def test_budget_that_is_spent() -> None:
     """All is well now and the objective is missed: risky things have to wait."""
-    found = now(known(history=history(bad=25_000)))
+    found = now(known(window=window(bad=25_000)))
 
     assert Condition.OVER_BUDGET is found.condition
     assert "99 %/30 d: spent 2.5 times over" == lines(found)["budget"]
@@ -216,7 +216,7 @@ def test_own_share_of_the_traffic() -> None:
 def test_no_objective() -> None:
     """Without one there is no budget, no burn, and loss is told all the same."""
     recent = [cycle("03:07:14", lost=3)]
-    found = now(known(history=history(target=None), recent=recent))
+    found = now(known(window=window(target=None), recent=recent))
 
     assert Condition.LOSING is found.condition
     assert "no objective" == lines(found)["budget"]
@@ -226,7 +226,7 @@ def test_no_objective() -> None:
 def test_empty_history() -> None:
     """An environment of which nothing is known is no alarm, and has no figures."""
     found = now(
-        Known(environment="new", at_ns=samples.NOW, lives=[], recent=[], history=None)
+        Known(environment="new", at_ns=samples.NOW, lives=[], recent=[], window=None)
     )
 
     assert Condition.LEFT is found.condition
@@ -242,7 +242,7 @@ def test_environment_that_only_began() -> None:
         last_cycle_ns=None,
         since_ns=samples.NOW - NS,
     )
-    found = now(known(lives=[young], recent=[], history=None))
+    found = now(known(lives=[young], recent=[], window=None))
 
     assert Condition.STARTING is found.condition
     assert "NO CYCLE YET" == found.headline
@@ -263,7 +263,7 @@ def test_worst_first() -> None:
         now(known()),
         now(known(lives=[away])),
         now(samples.losing()),
-        now(replace(known(), history=history(bad=25_000))),
+        now(replace(known(), window=window(bad=25_000))),
     ]
 
     order = [each.condition for each in worst_first(found)]

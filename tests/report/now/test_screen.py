@@ -89,7 +89,7 @@ def test_nothing_was_watched() -> None:
 
 def test_environments_without_objective() -> None:
     """Where there is no budget nothing is called within it."""
-    found = [now(known(history=samples.history(target=None)))]
+    found = [now(known(window=samples.window(target=None)))]
 
     assert ["1 environment without loss now; last cycle 58 s"] == text(found)
 
@@ -97,7 +97,7 @@ def test_environments_without_objective() -> None:
 def test_document_keeps_its_promise() -> None:
     """The document is what its schema says, for every condition, and never NaN."""
     schema = json.loads(SCHEMA.read_text())
-    empty = Known(environment="new", at_ns=NOW, lives=[], recent=[], history=None)
+    empty = Known(environment="new", at_ns=NOW, lives=[], recent=[], window=None)
     told = json.loads(now_json.document([*several(), now(empty)], NOW))
 
     jsonschema.validate(told, schema)
