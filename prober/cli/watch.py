@@ -195,6 +195,7 @@ async def _watch(
             history=spool,
             clock=clock,
             tell=tell,
+            page=() if doors.tls is None else doors.tls.files(),
         )
         page = PageProcess(listening, doors=doors, clock=clock, rng=rng, tell=tell)
         around = Surroundings(

@@ -6,7 +6,7 @@ final cycle  →  metrics                      counted at once
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 from prober.clock import Clock
@@ -14,6 +14,7 @@ from prober.errors import ProberError
 from prober.history import CycleRecord, Live
 from prober.report.now import Silence
 from prober.store import Store, Waiting
+from prober.watch.alerts.certificates import File
 from prober.watch.alerts.keeper import KEPT, State
 from prober.watch.alerts.rounds import TAIL_NS, Rounds
 from prober.watch.alerts.sending import Receiver
@@ -26,7 +27,8 @@ from prober.watch.watched import History, Watched
 class Alarms:
     """Follows a daemon, and raises alerts over history; a follower.
 
-    `name` has to be the same after a restart, and no other daemon's.
+    `name` has to be the same after a restart, and no other daemon's. `page` are the
+    files of the page's own certificates.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Alarms:
         history: History,
         clock: Clock,
         tell: Tell,
+        page: Iterable[File] = (),
     ) -> None:
         self.metrics = Metrics()
         self._key = KEPT + name
@@ -46,6 +49,8 @@ class Alarms:
             clock=clock,
             tell=tell,
             save=self._save,
+            dated=self.metrics.dated,
+            page=page,
         )
         self._standings = Standings(history, clock, self._stand)
         self._followers = (self.metrics, self._rounds, self._standings)

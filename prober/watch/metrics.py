@@ -33,6 +33,7 @@ from prober.history import CycleRecord, Live, LiveConsumer
 from prober.report.now import Silence
 from prober.slo import parse_target
 from prober.store import Waiting
+from prober.watch.alerts.facts import Expiry
 from prober.watch.counters import BESIDE, FATES, POWERS, Series
 from prober.watch.standing import Standing
 from prober.watch.watched import Watched
@@ -66,6 +67,7 @@ class Metrics(Collector):
         self._standings: dict[str, Standing] = {}
         self._burns: dict[str, Mapping[str, float | None]] = {}
         self._upkeep: _Upkeep | None = None
+        self._expiries: Sequence[Expiry] = ()
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -117,6 +119,11 @@ class Metrics(Collector):
         with self._lock:
             self._upkeep = _Upkeep(at_ns=at_ns, waiting=waiting, silent=len(silent))
 
+    def dated(self, expiries: Sequence[Expiry]) -> None:
+        """Take when certificates of ours end."""
+        with self._lock:
+            self._expiries = expiries
+
     def text(self) -> str:
         """Return everything in the text form of OpenMetrics 1.0."""
         text: bytes = generate_latest(self._registry)  # type: ignore[no-untyped-call]
@@ -135,6 +142,7 @@ class Metrics(Collector):
                 self._latency(),
                 *self._now(),
                 *self._slo(),
+                self._certificates(),
                 *self._daemon(),
             ]
         yield from families
@@ -262,6 +270,17 @@ class Metrics(Collector):
             _add(nines, env, both)
             _add(burn, env, self._burns[env])
         yield from (nines, burn)
+
+    def _certificates(self) -> Metric:
+        family = _gauge(
+            "prober_certificate_expiry_timestamp_seconds",
+            "When a certificate of ours ends; of no environment those of the page.",
+            *("env", "what", "file"),
+        )
+        for each in self._expiries:
+            labels = [each.environment, each.what, each.file]
+            family.add_metric(labels, each.ends_ns / NS)
+        return family
 
     def _daemon(self) -> Iterator[Metric]:
         yield InfoMetricFamily("prober_build", "What runs.", {"version": __version__})

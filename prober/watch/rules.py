@@ -12,11 +12,12 @@ from fractions import Fraction
 from typing import Any
 
 from prober import slo
+from prober.clock import NS
 from prober.watch.alerts.burning import NAME as BURN
 from prober.watch.alerts.burning import SLO, window_name
 from prober.watch.alerts.unmeasured import IN_A_ROW
 from prober.watch.alerts.unmeasured import NAME as NO_DATA
-from prober.watch.alerts.warnings import BLIND
+from prober.watch.alerts.warnings import BLIND, CERTIFICATE, SOON_NS
 
 SERVICE = "loggregator-firehose"
 DAEMON = "ProbeDaemonSilent"
@@ -252,6 +253,19 @@ def _general() -> Iterator[Json]:
         "annotations": {
             "summary": "{{ $labels.env }}: old subscriptions miss what new ones get",
             "description": "Every nozzle that was connected then misses it, too.",
+        },
+    }
+    ends = "prober_certificate_expiry_timestamp_seconds"
+    yield {
+        "alert": CERTIFICATE,
+        "expr": f"{ends} - time() < {SOON_NS // NS}",
+        "labels": {"severity": "ticket"},
+        "annotations": {
+            "summary": (
+                "{{ if $labels.env }}{{ $labels.env }}: {{ end }}{{ $labels.what }} "
+                "ends in {{ $value | humanizeDuration }}"
+            ),
+            "description": "Renew {{ $labels.file }}; it is read again.",
         },
     }
     yield {

@@ -11,6 +11,7 @@ this process ends when that does, however its parent ended.
 import asyncio
 import contextlib
 import socket
+import ssl
 import sys
 from collections.abc import Generator
 
@@ -32,6 +33,7 @@ from prober.watch.snapshot import Snapshot, read
 
 STALE_SECONDS = 10.0
 """A measuring process that has pushed nothing for so long is not well."""
+RENEW_SECONDS = 60.0
 _CLOSE_SECONDS = 1
 
 
@@ -151,10 +153,21 @@ async def serve(listening: socket.socket) -> None:
     server = _Server(config)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.serve(sockets=[listening]))
+        renewing = tasks.create_task(renew(asked.tls, config.ssl, board.clock))
         while (snapshot := await read(pipe)) is not None:
             board.put(snapshot)
         board.ended.set()
+        renewing.cancel()
         server.should_exit = True
+
+
+async def renew(
+    tls: doors.Certificates | None, context: ssl.SSLContext | None, clock: Clock
+) -> None:
+    """Read the page's certificates again every minute: they end sooner than we do."""
+    while tls is not None and context is not None:
+        await clock.sleep(RENEW_SECONDS)
+        tls.renew(context)
 
 
 def main() -> None:

@@ -7,7 +7,8 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -45,10 +46,10 @@ class Papers:
         return f"--ignore-certificate-errors-spki-list={digest}"
 
 
-def papers(folder: Path, name: str) -> Papers:
+def papers(folder: Path, name: str, ends: datetime | None = None) -> Papers:
     """Write papers of a new authority."""
     authority = trustme.CA()
-    issued = authority.issue_cert(name, "127.0.0.1")
+    issued = authority.issue_cert(name, "127.0.0.1", not_after=ends)
     found = Papers(
         ca_file=str(folder / f"{name}.ca"),
         cert_file=str(folder / f"{name}.crt"),
@@ -69,8 +70,20 @@ async def daemon(
     **watch: str,
 ) -> AsyncIterator[str]:
     """Run a daemon whose page has TLS, of an environment that is not there."""
-    files = {"ca_file": own.ca_file, "cert_file": own.cert_file}
-    nobody = {"address": "127.0.0.1:9", "key_file": own.key_file, **files}
+    async with process(folder, own, client_ca_file=client_ca_file, **watch) as running:
+        yield (await running.told_of("started"))["address"]
+
+
+@asynccontextmanager
+async def process(
+    folder: Path,
+    own: Papers,
+    *,
+    client_ca_file: str | None = None,
+    **watch: str,
+) -> AsyncIterator[watching.Process]:
+    """Run it, and yield its process."""
+    nobody = {"address": "127.0.0.1:9", **asdict(papers(folder, "nobody"))}
     environment = {
         "ingress": {"agent": nobody},
         "consumers": {"rlp": {"rlp": nobody}},
@@ -80,9 +93,8 @@ async def daemon(
     watching.write(
         folder / "prober.yaml", {"lab": environment}, watch={"tls": tls, **watch}
     )
-    async with watching.watch(folder) as process:
-        url = (await process.told_of("started"))["address"]
-        yield url
+    async with watching.watch(folder) as running:
+        yield running
 
 
 def address(url: str) -> socket.socket:
@@ -126,6 +138,16 @@ async def test_page_over_tls_with_a_password(tmp_path: Path) -> None:
                 await asyncio.to_thread(spoken, url, own.ca_file, version)
         await asyncio.to_thread(knock, url)
         await asyncio.to_thread(look, url, own)
+
+
+@pytest.mark.timeout(120)
+async def test_that_the_certificate_of_the_page_ends_is_told(tmp_path: Path) -> None:
+    """It is a ticket as any other certificate is, though no environment needs it."""
+    own = papers(tmp_path, "localhost", datetime.now(UTC) + timedelta(days=3.5))
+    async with process(tmp_path, own) as running:
+        words = (await running.told_of("alert"))["words"]
+
+    assert "ticket: the page's certificate ends in 3.5 d" in words
 
 
 def knock(url: str) -> None:

@@ -13,6 +13,7 @@ from prober.clock import NS
 from prober.history import Live, LiveConsumer
 from prober.records import Counts, State
 from prober.store import Waiting
+from prober.watch.alerts.facts import Expiry
 from prober.watch.metrics import Metrics
 from prober.watch.standing import standing
 from tests.watch.facts import START_NS, cycle, watched, window
@@ -214,7 +215,15 @@ def full() -> Metrics:
     stands = standing(window([(60_000, 3)]), Decimal("0.999"), worst_burst=1)
     assert stands is not None
     metrics.stand(stands, {"1h": 0.5})
+    metrics.dated([Expiry(environment="", what="a", file="b", ends_ns=3 * NS)])
     return metrics
+
+
+def test_when_certificates_end() -> None:
+    """Each of ours is there by its file; that of the page is of no environment."""
+    name = "prober_certificate_expiry_timestamp_seconds"
+
+    assert 3 == value(full(), name, env="", what="a", file="b")
 
 
 def test_every_metric_is_documented() -> None:

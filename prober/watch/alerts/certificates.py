@@ -7,7 +7,7 @@ from pathlib import Path
 from cryptography import x509
 
 from prober.clock import NS
-from prober.watch.alerts.facts import Expiry
+from prober.watch.alerts.facts import PAGE, Expiry
 
 _MOST_BYTES = 1 << 20
 
@@ -17,8 +17,17 @@ class File:
     """One file with a certificate that is brought to a handshake, or trusted there."""
 
     environment: str
+    """Whose messages need it; `PAGE` for those of the page."""
     what: str
     path: str
+
+
+def of_page(cert_file: str, client_ca_file: str | None) -> Iterator[File]:
+    """Yield the files that the page's own handshakes need."""
+    yield File(environment=PAGE, what="the page's certificate", path=cert_file)
+    if client_ca_file is not None:
+        what = "the authority of who reads the page"
+        yield File(environment=PAGE, what=what, path=client_ca_file)
 
 
 def expiries(files: Iterable[File]) -> Iterator[Expiry]:

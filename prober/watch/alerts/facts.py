@@ -14,6 +14,9 @@ from prober.records import State
 from prober.report.now import Silence
 from prober.watch.standing import Standing
 
+PAGE = ""
+"""In place of an environment: the page, and so metrics and health."""
+
 Severity = Literal["page", "ticket"]
 
 
@@ -50,6 +53,7 @@ class Expiry:
     """A certificate of ours, and when it ends."""
 
     environment: str
+    """Whose messages need it; `PAGE` for the page's own."""
     what: str
     """Which one: `the client's certificate for the agent at 127.0.0.1:3458`."""
     file: str

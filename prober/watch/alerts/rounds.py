@@ -1,10 +1,12 @@
 """Rounds: rules are held after each cycle and now and then, and receivers told."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import chain
 
 from prober.clock import NS, Clock, finished
 from prober.history import CycleRecord, Live
@@ -13,7 +15,7 @@ from prober.slo import parse_target
 from prober.store import Waiting
 from prober.watch.alerts.burning import burn_rates
 from prober.watch.alerts.certificates import File, expiries
-from prober.watch.alerts.facts import Environment, Expiry, Situation, Tail
+from prober.watch.alerts.facts import PAGE, Environment, Expiry, Situation, Tail
 from prober.watch.alerts.keeper import Entry, Keeper, State
 from prober.watch.alerts.sending import NotDelivered, Receiver
 from prober.watch.notices import Notice, Said, Tell
@@ -42,9 +44,10 @@ class _Known:
     window_s: int
     every_s: int
     tails: dict[str, Tail] = field(default_factory=dict)
-    since: list[CycleRecord] = field(default_factory=list)
+    since: deque[CycleRecord] = field(default_factory=lambda: deque(maxlen=_MOST_SINCE))
     """What closed before it was known what had been: see `recall`."""
     recalled: bool = False
+    """Nothing more is to be recalled: it was, or no rule looks at it."""
     live: Live | None = None
     standing: Standing | None = None
     hint: str = ""
@@ -54,14 +57,15 @@ class _Known:
         """Take in one final cycle."""
         self.tails.setdefault(cycle.consumer, Tail(TAIL_NS)).add(cycle)
         if not self.recalled:
-            self.since = [*self.since[-_MOST_SINCE:], cycle]
+            self.since.append(cycle)
 
 
 class Rounds:
     """Keeps what rules look at, holds them, and tells receivers what fires: a follower.
 
     `save` is given the state whenever it changed. When certificates end is read from
-    their files, in a thread: every hour, and when an environment is new or changed.
+    their files, in a thread: every hour, and when an environment is new or changed;
+    `dated` is told at each round. `page` are the files of the page's own.
     """
 
     def __init__(
@@ -71,11 +75,14 @@ class Rounds:
         clock: Clock,
         tell: Tell,
         save: Callable[[State], None],
+        dated: Callable[[Sequence[Expiry]], None] = lambda _: None,
+        page: Iterable[File] = (),
     ) -> None:
         self.keeper = Keeper()
         self._receivers = receivers
         self._clock, self._tell = clock, tell
-        self._save = save
+        self._save, self._dated = save, dated
+        self._page = tuple(page)
         self._known: dict[str, _Known] = {}
         self._silent: tuple[Silence, ...] = ()
         self._expiries: tuple[Expiry, ...] = ()
@@ -98,12 +105,13 @@ class Rounds:
         """Watch an environment, or watch it by other settings from now on."""
         self._looked_ns = None
         before = self._known.get(watched.name)
+        recalled = before is not None and before.target is not None and before.recalled
         self._known[watched.name] = _Known(
             target=None if watched.target is None else parse_target(watched.target),
             window_s=(watched.window_ns or WINDOW_NS) // NS,
             every_s=max(1, watched.every_ns // NS),
             tails=before.tails if before else {},
-            recalled=before.recalled if before else False,
+            recalled=recalled or watched.target is None,
             certificates=watched.certificates,
         )
 
@@ -124,7 +132,7 @@ class Rounds:
                 known.add(cycle)
         for cycle in known.since:
             known.add(cycle)
-        known.since = []
+        known.since.clear()
 
     def closed(self, cycles: Sequence[CycleRecord]) -> None:
         """Take in one final cycle as all its consumers saw it."""
@@ -204,9 +212,8 @@ class Rounds:
         at_ns, looked_ns = self._clock.now_ns(), self._looked_ns
         if looked_ns is None or at_ns - looked_ns >= CERTIFICATES_NS:
             self._looked_ns = at_ns
-            files = [
-                file for each in self._known.values() for file in each.certificates
-            ]
+            known = (each.certificates for each in self._known.values())
+            files = [*self._page, *chain.from_iterable(known)]
             self._expiries = ()
             if files:
                 found = await asyncio.to_thread(lambda: [*expiries(files)])
@@ -216,6 +223,10 @@ class Rounds:
         """Hold every rule against now, tell what began and ended, and save that."""
         before = _firing(self.keeper.entries)
         at_ns = self._clock.now_ns()
+        expiries = [
+            each for each in self._expiries if each.environment in {PAGE, *self._known}
+        ]
+        self._dated(expiries)
         self.keeper.update(
             at_ns,
             [self._environment(name) for name in self._known],
@@ -224,9 +235,7 @@ class Rounds:
                 at_ns=at_ns,
                 environments=(),
                 silent=self._silent,
-                expiries=[
-                    each for each in self._expiries if each.environment in self._known
-                ],
+                expiries=expiries,
             ),
         )
         after = _firing(self.keeper.entries)

@@ -4,12 +4,21 @@ from collections.abc import Iterator
 
 from prober import slo
 from prober.clock import NS
-from prober.watch.alerts.facts import Alert, Situation, sentences
+from prober.watch.alerts.facts import PAGE, Alert, Situation, sentences
 
 BLIND = "FirehoseBlindReaders"
 CERTIFICATE = "ProbeCertificateExpiry"
 SOON_NS = 14 * 86_400 * NS
 """A certificate that is good for less is to be renewed."""
+
+_WITHOUT = {
+    # By whether it is the page's own: what is amiss without, and when it is read again.
+    False: ("Without it nothing is measured", "it is read again at each connect"),
+    True: (
+        "Without it no browser opens the page, and no Prometheus reads the metrics",
+        "it is read again every minute",
+    ),
+}
 
 
 def evaluate(situation: Situation) -> list[Alert]:
@@ -47,14 +56,15 @@ def _certificates(situation: Situation) -> Iterator[Alert]:
             continue
         span = slo.format_duration(abs(left_ns) / NS)
         fate = f"ends in {span}" if left_ns > 0 else f"expired {span} ago"
+        whose = {"env": expiry.environment} if expiry.environment != PAGE else {}
+        without, again = _WITHOUT[expiry.environment == PAGE]
         yield Alert(
             name=CERTIFICATE,
             severity="ticket",
-            labels={"env": expiry.environment, "file": expiry.file},
-            summary=f"{expiry.environment}: {expiry.what} {fate}",
+            labels={**whose, "file": expiry.file},
+            summary=": ".join([*whose.values(), f"{expiry.what} {fate}"]),
             description=sentences(
-                "Without it nothing is measured, and others of the same authority may "
-                "end as soon",
-                f"What to do: renew {expiry.file}; it is read again at each connect",
+                f"{without}, and others of the same authority may end as soon",
+                f"What to do: renew {expiry.file}; {again}",
             ),
         )

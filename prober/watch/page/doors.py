@@ -1,12 +1,15 @@
 """How the page is reached: where history is, who may read, by which certificates."""
 
+import contextlib
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from prober.errors import UsageError
+from prober.watch.alerts.certificates import File, of_page
 from prober.watch.page import passwords
 from prober.watch.page.guard import Rules, hosts_of, is_loopback, without_port
 
@@ -29,6 +32,21 @@ class Certificates:
             context.load_verify_locations(self.client_ca_file)
             context.verify_mode = ssl.CERT_REQUIRED
         return context
+
+    def files(self) -> Sequence[File]:
+        """Return the files of which is told when they end."""
+        return [*of_page(self.cert_file, self.client_ca_file)]
+
+    def renew(self, context: ssl.SSLContext) -> None:
+        """Show what the files hold by now from the next handshake on.
+
+        Files that do not fit together, as half-way through a renewal, change nothing.
+        """
+        with contextlib.suppress(OSError):
+            self.context()
+            context.load_cert_chain(self.cert_file, self.key_file)
+            if self.client_ca_file is not None:
+                context.load_verify_locations(self.client_ca_file)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

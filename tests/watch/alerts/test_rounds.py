@@ -1,7 +1,8 @@
 """Rounds of alerts, with receivers of our own."""
 
 import asyncio
-from collections.abc import Sequence
+import gc
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,9 +11,11 @@ import trustme
 
 from prober import records
 from prober.clock import NS
+from prober.history import CycleRecord
 from prober.records import Counts
 from prober.testing import ManualClock, settle
 from prober.watch.alerts.certificates import File
+from prober.watch.alerts.facts import PAGE, Expiry
 from prober.watch.alerts.keeper import Entry, State
 from prober.watch.alerts.rounds import RESTORE_SECONDS, ROUND_SECONDS, Rounds
 from prober.watch.alerts.sending import NotDelivered
@@ -45,7 +48,12 @@ class Receiver:
 class Case:
     """Rounds over a clock moved by hand."""
 
-    def __init__(self, *receivers: Receiver) -> None:
+    def __init__(
+        self,
+        *receivers: Receiver,
+        page: Sequence[File] = (),
+        dated: Callable[[Sequence[Expiry]], None] = lambda _: None,
+    ) -> None:
         self.clock = ManualClock(START_NS)
         self.notices = list[Notice]()
         self.saved = list[State]()
@@ -54,6 +62,8 @@ class Case:
             clock=self.clock,
             tell=self.notices.append,
             save=self.saved.append,
+            dated=dated,
+            page=page,
         )
         self.rounds.expect(watched(target=None))
 
@@ -178,6 +188,31 @@ async def test_the_days_before() -> None:
     assert any("3,000 of 60,000 lost in 1 h" in n.words for n in case.notices)
 
 
+async def test_the_days_before_an_objective() -> None:
+    """Whoever is given one later is judged by all that was before it."""
+    case = Case()  # without an objective
+    before = [lossy(minute, 300, 1_000) for minute in range(60)]
+    case.rounds.closed(before)
+    case.rounds.expect(watched())
+    case.rounds.closed(before[-1:])
+    case.rounds.recall("prod", before)
+    await case.clock.advance(60 * 60)
+    case.rounds.evaluate()
+
+    assert any("18,000 of 60,000 lost in 1 h" in n.words for n in case.notices)
+
+
+async def test_nothing_waits_for_days_that_nobody_recalls() -> None:
+    """Without an objective no cycle is kept: for months there would be no end to it."""
+    case = Case()
+    for minute in range(100):
+        case.rounds.closed([lossy(minute, 0, 987)])
+    gc.collect()
+    kept = [each for each in gc.get_objects() if isinstance(each, CycleRecord)]
+
+    assert 1 == sum(each.total == 987 for each in kept)  # the last one is known
+
+
 def ends_tomorrow(folder: Path, name: str) -> File:
     """Write a certificate that ends a day after the clock's beginning."""
     until = datetime.fromtimestamp(START_NS / NS, UTC) + timedelta(days=1)
@@ -199,6 +234,20 @@ async def test_certificates_are_looked_at(tmp_path: Path) -> None:
     running.cancel()
 
     assert [("ProbeCertificateExpiry", "firing")] == one.got
+
+
+async def test_the_certificate_of_the_page_is_looked_at(tmp_path: Path) -> None:
+    """It needs no environment; when it ends is told to the metrics, too."""
+    one, dated = Receiver("one"), list[Expiry]()
+    file = replace(ends_tomorrow(tmp_path, "page"), environment=PAGE)
+    case = Case(one, page=[file], dated=dated.extend)
+    case.rounds.restore(State())
+    running = asyncio.ensure_future(case.rounds.run())
+    await one.told.wait()
+    running.cancel()
+
+    assert [("ProbeCertificateExpiry", "firing")] == one.got
+    assert (PAGE, file.path) == (dated[0].environment, dated[0].file)
 
 
 async def test_certificates_after_a_reload(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from prober.clock import NS
 from prober.watch.alerts import warnings
-from prober.watch.alerts.facts import Expiry
+from prober.watch.alerts.facts import PAGE, Expiry
 from tests.watch.alerts.situations import DAY_NS, at, environment, live
 
 
@@ -48,3 +48,20 @@ def test_certificates(left_ns: int, expected: str | None) -> None:
     told = [f"prod: {expiry.what} {expected}"] if expected else []
     assert told == [each.summary for each in alerts]
     assert all("certs/client.crt" in each.description for each in alerts)
+
+
+def test_the_certificate_of_the_page() -> None:
+    """It is of no environment, and what is amiss without it is another thing."""
+    situation = at(environment({}), 0)
+    expiry = Expiry(
+        environment=PAGE,
+        what="the page's certificate",
+        file="page.crt",
+        ends_ns=situation.at_ns + 3 * DAY_NS,
+    )
+    (alert,) = warnings.evaluate(replace(situation, expiries=(expiry,)))
+
+    assert ("ticket", {"file": "page.crt"}) == (alert.severity, alert.labels)
+    assert "the page's certificate ends in 3 d" == alert.summary
+    assert "no browser opens the page" in alert.description
+    assert "renew page.crt; it is read again every minute" in alert.description

@@ -1,13 +1,19 @@
 """Who may ask for what, and what every answer carries."""
 
+import asyncio
+import ssl
 from pathlib import Path
 
 import pytest
+import trustme
 
 from prober.errors import UsageError
+from prober.testing import ManualClock
 from prober.watch.page.doors import Certificates, Doors
 from prober.watch.page.guard import HEADERS, Rules, hosts_of
 from prober.watch.page.passwords import Passwords, hash_of, matches, read
+from prober.watch.server import RENEW_SECONDS, renew
+from tests.handshakes import shake_hands
 from tests.report.now.samples import live
 from tests.watch.page.pages import page
 
@@ -121,6 +127,34 @@ def test_certificate_that_cannot_be_used(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match=r"watch\.tls: the page cannot use its"):
         Doors(store=None, tls=tls).check()
+
+
+async def test_certificates_are_read_again(tmp_path: Path) -> None:
+    """A renewed one is shown a minute later, and one that is half renewed is not."""
+    authority = trustme.CA()
+    cert, key = tmp_path / "page.crt", tmp_path / "page.key"
+    tls = Certificates(cert_file=str(cert), key_file=str(key))
+
+    def issue(name: str, *, with_key: bool) -> None:
+        issued = authority.issue_cert(name)
+        issued.cert_chain_pems[0].write_to_path(str(cert))
+        if with_key:
+            issued.private_key_pem.write_to_path(str(key))
+
+    issue("old.test", with_key=True)
+    client, server, clock = ssl.create_default_context(), tls.context(), ManualClock()
+    authority.configure_trust(client)
+    renewing = asyncio.ensure_future(renew(tls, server, clock))
+    issue("new.test", with_key=False)
+    await clock.advance(RENEW_SECONDS + 1)
+    shake_hands(client, server, "old.test")
+    issue("new.test", with_key=True)
+    await clock.advance(RENEW_SECONDS + 1)
+    renewing.cancel()
+
+    shake_hands(client, server, "new.test")
+    with pytest.raises(ssl.SSLError):
+        shake_hands(client, server, "old.test")
 
 
 async def test_head_is_answered_without_a_body(tmp_path: Path) -> None:
