@@ -1,5 +1,6 @@
 """The command `prober`: runs the command line and turns errors into exit codes."""
 
+import logging
 import os
 import sys
 
@@ -14,6 +15,8 @@ def main() -> None:
     """Run the command line; every error is one sentence on standard error."""
     # What gRPC's core prints of failed handshakes is told in a sentence of our own.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    # So is what asyncio notes of a peer that went away while it was written to.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     sys.exit(_run())
 
 

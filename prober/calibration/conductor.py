@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import multiprocessing
 import signal
 import tempfile
@@ -120,7 +121,7 @@ async def _makers(workers: int) -> AsyncIterator[_Make]:
         return
     # Who dies with a lock in hand is noticed here; a `multiprocessing.Pool` hangs.
     pool = ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_ignore_signals
+        workers, multiprocessing.get_context("spawn"), initializer=_begin_process
     )
 
     async def make(plan: Plan, seed: int, tls_dir: Path) -> Trial:
@@ -147,8 +148,9 @@ async def _makers(workers: int) -> AsyncIterator[_Make]:
                     process.kill()  # whatever it is at
 
 
-def _ignore_signals() -> None:
-    """Leave Ctrl-C and a wish to end to the process that conducts."""
+def _begin_process() -> None:
+    """Leave Ctrl-C, a wish to end, and all words to the process that conducts."""
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 
