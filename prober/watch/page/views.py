@@ -125,6 +125,7 @@ def _templates() -> Environment:
         version=__version__,
         loud=("corrupt", "lost", "overdue"),
         dress=None,
+        drawn=None,
     )
     return found
 
