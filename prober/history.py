@@ -340,3 +340,5 @@ class Live:
     """Envelopes a second of others that we saw; None where only our own are read."""
     waiting: int
     """Results that wait in memory for the store."""
+    unread: tuple[str, ...] = ()
+    """Why metrics of agents cannot be read: what those drop is not known."""

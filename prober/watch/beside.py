@@ -4,10 +4,11 @@ Those that come through its Firehose, and those that agents serve for Prometheus
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from prober.clock import Clock
+from prober.errors import ProberError
 from prober.ledger import PlatformCounters
 from prober.ledger.platform import Reading, SlowConsumer
 from prober.ledger.scraped import ScrapedCounters, Totals
@@ -20,8 +21,9 @@ _Series = tuple[str, str, str, str]
 class Beside:
     """Reads along with a run, and tells what rose since it was last asked."""
 
-    def __init__(self) -> None:
-        self._counters = PlatformCounters()
+    def __init__(self, asked: Callable[[str, str], None] = lambda *_: None) -> None:
+        """Read along; `asked` is told of each look at an agent, and why it failed."""
+        self._counters, self._note = PlatformCounters(), asked
         self._scraped: list[ScrapedCounters] = []
         self._told: Counter[_Series] = Counter()
         self._asked_ns = 0
@@ -49,7 +51,12 @@ class Beside:
         self._scraped.append(counters)
 
         async def totals() -> Totals:
-            found = await agent.totals()
+            try:
+                found = await agent.totals()
+            except ProberError as error:
+                self._note(agent.where, str(error))
+                raise
+            self._note(agent.where, "")
             counters.take(found, clock.now_ns())
             return found
 

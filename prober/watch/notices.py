@@ -39,6 +39,8 @@ Said = Literal[
     "alert_over",
     "alerts_away",
     "alerts_back",
+    "unread",
+    "read_again",
     "fault",
 ]
 
@@ -69,6 +71,8 @@ LEVELS: Mapping[Said, Level] = {
     "alert_over": "info",
     "alerts_away": "error",
     "alerts_back": "info",
+    "unread": "warning",
+    "read_again": "info",
     "fault": "error",
 }
 

@@ -36,6 +36,8 @@ class Measuring:
     ours: bool = True
     last_cycle_ns: int | None = None
     attached: Mapping[str, Attachment] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
+    """Why the metrics of agents cannot be read, by what and where they are."""
     _lag: Peak = field(default_factory=Peak)
     _stall: Peak = field(default_factory=Peak)
     _waited: Peak = field(default_factory=Peak)
@@ -53,6 +55,15 @@ class Measuring:
             self._lag.see(at_ns, each.lag_seconds)
             self._stall.see(at_ns, each.stall_seconds)
             self._waited.see(at_ns, each.waited_bytes)
+
+    def ask(self, where: str, why: str) -> bool:
+        """Note why an agent's metrics were not read, if so; tell whether it is news."""
+        before = where in self.unread
+        if why:
+            self.unread[where] = why
+        else:
+            self.unread.pop(where, None)
+        return before != bool(why)
 
     def measure(self, at_ns: int) -> bool:
         """Note that it is measured; tell whether it was not before."""
@@ -110,6 +121,7 @@ class Measuring:
             if measuring and self._foreign
             else None,
             waiting=waiting,
+            unread=tuple(self.unread.values()),
         )
 
     def _consumers(self, watched: Watched) -> list[LiveConsumer]:

@@ -146,7 +146,7 @@ class Supervisor:
             await self._probe(stretch, ways)
 
     async def _probe(self, stretch: Stretch, ways: Ways) -> None:
-        beside, clock = Beside(), self._clock
+        beside, clock = Beside(self._asked), self._clock
         job = stretch.job(ways.alarms)
         controls = Controls(
             stop=self._end,
@@ -229,6 +229,15 @@ class Supervisor:
             words = next((each.cut for each in attached.values() if each.cut), "")
             words = words or self.measuring.why_not or "no consumer is attached"
             self._is_away(words, ours=False)
+
+    def _asked(self, where: str, why: str) -> None:
+        """Take in whether an agent's metrics were read; tell of it when that changes."""
+        if not self.measuring.ask(where, why):
+            return
+        if why:
+            self._tell("unread", f"what an agent drops itself is not known: {why}")
+        else:
+            self._tell("read_again", f"the {where} are read again")
 
     def _what(self) -> str:
         watched = self.watched

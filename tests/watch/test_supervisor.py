@@ -99,6 +99,37 @@ async def test_drops_of_own_agents_stand_in_the_cycle_of_their_time(
     ]
 
 
+async def test_agents_metrics_that_cannot_be_read_are_told(bench: Bench) -> None:
+    """Once when it begins and once when it is over; the daemon's word has why."""
+    why: str | None = "no connection to the agent's metrics at 10.0.0.1:14824"
+    looks = 0
+
+    async def totals() -> Totals:
+        nonlocal looks
+        looks += 1
+        if why is not None:
+            raise ConnectError(why)
+        return {}
+
+    where = "agent's metrics at 10.0.0.1:14824"
+    bench.pipe.agents = [AgentSource(address="10.0.0.1", where=where, totals=totals)]
+    supervisor, words = bench.supervisor(), list[tuple[str, ...]]()
+
+    def mend() -> None:
+        nonlocal why
+        words.append(supervisor.live({}).unread)
+        why = None
+
+    bench.at(6 * PERIOD, mend)
+    await bench.run(10 * PERIOD, supervisor)
+
+    assert looks > 4
+    assert ["unread", "measuring", "read_again"] == bench.said()
+    assert "what an agent drops itself is not known: no conn" in bench.notices[0].words
+    assert [(f"no connection to the {where}",)] == words
+    assert () == supervisor.live({}).unread
+
+
 async def test_environment_that_cannot_be_opened(bench: Bench) -> None:
     """Ticks go by and are missed, each once, with the peer's words; tries are few."""
     bench.pipe.refuse = RefusedError("token refused")

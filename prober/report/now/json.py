@@ -70,6 +70,7 @@ def _daemon(live: Live) -> dict[str, Any]:
         "own_rate": live.own_rate,
         "foreign_rate": live.foreign_rate,
         "waiting": live.waiting,
+        "unread": list(live.unread),
         "health": dict(live.health),
         "consumers": [
             {

@@ -82,7 +82,7 @@ def _lines(case: Case, condition: Condition) -> Iterable[Line]:
         ("now", sentences.now(case) if losing else ""),
         ("who", sentences.who(case) if losing else ""),
         ("mine?", sentences.mine(case)),
-        ("platform", sentences.platform(case) if losing else ""),
+        ("platform", sentences.platform(case) if losing else sentences.unread(case)),
         ("load", sentences.load(case)),
         ("budget", sentences.budget(case)),
         ("changed", sentences.changed(case)),

@@ -148,7 +148,13 @@ def platform(case: Case) -> str:
     if case.blind and since is not None:
         ends = next_try_ns(since, case.at_ns)
         parts.append(f"reconnect ladder ends by {clock(_up(ends), case.at_ns)}")
-    return "; ".join(parts)
+    return "; ".join([*parts, *filter(None, [unread(case)])])
+
+
+def unread(case: Case) -> str:
+    """Return why it is not known what agents drop themselves; empty where it is."""
+    live = case.live if case.heard else None
+    return "; ".join(live.unread) if live is not None else ""
 
 
 def _risen(case: Case, since: int | None) -> Iterable[str]:
