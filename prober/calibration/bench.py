@@ -1,6 +1,7 @@
 """One trial: a stack with its faults, a probe through it, and both accounts of it."""
 
 import asyncio
+import math
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -174,8 +175,10 @@ def _cost(result: RunResult) -> str:
         f"{bad:,} of {total:,} lost; {_TARGET} % allows {int(budget.allowed or 0):,}"
     )
     if budget.consumed is not None:
-        words += f", so it spent {budget.consumed:,.1f} times the budget of that time"
-    return f"{words}; {aside} cycles could not be counted, {seen.unsure.bad:,} unseen"
+        spent = math.ceil(budget.consumed * 10) / 10
+        words += f", so it spent {spent:,.1f} times the budget of that time"
+    uncounted = f"{slo.many(aside, 'cycle')} could not be counted"
+    return f"{words}; {uncounted}, {seen.unsure.bad:,} unseen"
 
 
 def _trouble(plan: Plan, trial: Trial, result: RunResult) -> str:

@@ -61,7 +61,7 @@ def _partial(report: Report) -> str:
     attempted = max((each.counts.attempted for each in report.consumers), default=0)
     plan = report.result.plan
     planned = plan.messages - plan.cycles * plan.control
-    return f"PARTIAL: interrupted after {attempted:,} of {planned:,} messages."
+    return f"PARTIAL: interrupted after {attempted:,} of {many(planned, 'message')}."
 
 
 def _finding(report: Report) -> str:
@@ -90,10 +90,10 @@ def finding(worst: Consumer | Watched | None, where: str) -> str:
     on = f" on {where}" if where else ""
     if bad:
         rate = slo.one_in(bad, total)
-        return f"LOSS{on}: {bad:,} of {total:,} messages lost or damaged, {rate}."
+        return f"LOSS{on}: {bad:,} of {many(total, 'message')} lost or damaged, {rate}."
     if worst.coverage == 1:
-        return f"ALL ARRIVED: {total:,} of {total:,} messages."
-    return f"NONE LOST: all {total:,} messages of the cycles that count arrived."
+        return f"ALL ARRIVED: {total:,} of {many(total, 'message')}."
+    return f"NONE LOST: all {many(total, 'message')} of the cycles that count arrived."
 
 
 HOLES = ("inconclusive", "no_data")
@@ -106,7 +106,7 @@ def promise(
     """Return what the sample supports as a promise, and its basis."""
     if claim.supports is None:
         return []
-    basis = f"if one drop can cost {claim.worst_burst:,} messages"
+    basis = f"if one drop can cost {many(claim.worst_burst, 'message')}"
     supports = f"this {_supports(claim)}"
     if target is None:
         return [f"AS A PROMISE {supports} {basis}."]

@@ -279,10 +279,7 @@ class _Case:
 
 
 def _p(found: slo.Regression | None) -> str:
-    """Return a p value, rounded up."""
-    if found is None:
-        return "no data"
-    return f"p = {found.p_value:.2g}"
+    return "no data" if found is None else f"p = {slo.format_p(found.p_value)}"
 
 
 _RULES: tuple[
@@ -299,7 +296,8 @@ _RULES: tuple[
         lambda c: c.regression is None,
         lambda c: (
             f"CANNOT TELL on {c.consumer}: {c.numbers()}. A side needs "
-            f"{c.block:,} messages for a block that holds a worst burst: probe longer."
+            f"{many(c.block, 'message')} for a block that holds a worst burst: "
+            "probe longer."
         ),
     ),
     (

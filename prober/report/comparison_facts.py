@@ -78,8 +78,8 @@ def _test(each: Compared, *, several: bool) -> str:
     if each.regression is None:
         return f"{where}{blocks}: no test"
     how = "all arrangements counted" if each.regression.exact else "9,999 drawn"
-    p = f"p = {each.regression.p_value:.2g}"
-    return f"{where}{blocks}; labels exchanged, {how}: {p} (at best {each.floor:.2g})"
+    p, least = map(slo.format_p, (each.regression.p_value, each.floor))
+    return f"{where}{blocks}; labels exchanged, {how}: p = {p} (at best {least})"
 
 
 def _judged(found: Comparison) -> str:

@@ -92,7 +92,7 @@ def sentence(command: Command, cost: Cost | None) -> str:
     told = f"{command.name} ran {took} ({times}) and left with {command.exit_code}"
     if cost is None or not cost.total:
         return f"{told}: no cycle of that time counts"
-    told += f": {cost.bad:,} of {cost.total:,} messages lost or damaged"
+    told += f": {cost.bad:,} of {many(cost.total, 'message')} lost or damaged"
     told += f" ({cost.consumer})"
     if cost.budget is not None:
         share = share_up(cost.budget) if cost.budget else "nothing"
@@ -109,7 +109,8 @@ def outlasted(command: Command, messages: int, *, partial: bool) -> str:
         return ""
     if partial:
         return f"the probe was interrupted before {command.name} had ended"
+    sent = many(messages, "message")
     return (
-        f"the probe had ended before {command.name} did, after {messages:,} messages: "
-        "more need a lower --rate, or a higher limit"
+        f"the probe had ended before {command.name} did, after {sent}: more need a "
+        "lower --rate, or a higher limit"
     )

@@ -19,8 +19,6 @@ _MOST_GAPS = 4
 _MOST_ASIDES = 3
 _MOST_MARKS = 40
 _WRONG = "positive control wrong"
-_PUSHBACK_NS = NS // 10
-"""A write that blocks for longer is worth a word: Loggregator promises never to."""
 
 Fact = tuple[str, str]
 """Label and text; the label is empty where the one above still holds."""
@@ -44,6 +42,11 @@ def tables(report: Report) -> tuple[Table, ...]:
 
 def facts(report: Report) -> list[Fact]:
     """Return what else there is to say, those parts that apply."""
+    return [*before(report), *after(report)]
+
+
+def before(report: Report) -> list[Fact]:
+    """Return what comes before latencies: what happened, and how far to trust it."""
     return [
         *_meanwhile(report),
         *_each(report, "cycles", _states),
@@ -58,6 +61,12 @@ def facts(report: Report) -> list[Fact]:
         *_control(report),
         *(("warning", text) for text in report.result.warnings),
         *vitals(report.result.health),
+    ]
+
+
+def after(report: Report) -> list[Fact]:
+    """Return what comes behind them: how writers fared, and how it was measured."""
+    return [
         *_pushback(report),
         ("rate", _rate(report)),
         *_explanations(report),
@@ -174,7 +183,7 @@ def _beside(consumer: Consumer) -> str:
         (c.rejected, "refused by the ingress"),
         (c.ambiguous, "nobody knows whether accepted"),
         (c.not_expected, "not expected"),
-        (c.duplicates, "duplicates"),
+        (c.duplicates, "duplicate" if c.duplicates == 1 else "duplicates"),
         (c.reordered, "reordered"),
         (c.after_deadline, "after the deadline, still lost"),
         (c.unexplained, "unexplained"),
@@ -302,8 +311,6 @@ def _pushback(report: Report) -> Iterable[Fact]:
         if each.trouble:
             yield "way in", f"{each.written_to}: nothing was written: {each.trouble}"
             continue
-        slow = each.blocked.quantile(0.99)
-        held = duration(None if slow is None else slow / NS)
         trouble = [
             f"{count:,} {word}"
             for count, word in (
@@ -312,12 +319,23 @@ def _pushback(report: Report) -> Iterable[Fact]:
             )
             if count
         ]
-        if len(writers) > 1 or trouble or (slow or 0) > _PUSHBACK_NS:
-            told = [f"{each.attempted:,} messages", *trouble]
+        if len(writers) > 1 or trouble:
+            told = [many(each.attempted, "message"), *trouble]
             told += _lost_by(each) if len(writers) > 1 else []
-            told.append(f"p99 of a write {held}")
             why = f"; {each.refusal}" if trouble and each.refusal else ""
-            yield "way in", f"{each.written_to}: {', '.join(told)}{why}"
+            told.append(f"{_held_up(each)}{why}")
+            yield "way in", f"{each.written_to}: {', '.join(told)}"
+        elif each.attempted:
+            yield "way in", f"nothing refused, {_held_up(each)}"
+
+
+def _held_up(writer: WriterResult) -> str:
+    """Return how long writes took: Loggregator promises never to hold anybody up."""
+    if writer.blocked.max_ns is None:
+        return "how long a write took is not known"
+    found = (writer.blocked.quantile(q) or 0 for q in (0.5, 0.99, 1))
+    p50, p99, longest = (duration(ns / NS) for ns in found)
+    return f"a write took {p50} (p50), {p99} (p99), {longest} at most"
 
 
 def _lost_by(writer: WriterResult) -> list[str]:
@@ -347,7 +365,7 @@ def _paths(report: Report) -> Iterable[Fact]:
 
 def _explanations(report: Report) -> Iterable[Fact]:
     """Return why the bounds are not narrower, for those who asked."""
-    for each in report.explanations:
+    for place, each in enumerate(report.explanations):
         found, plain = each.diagnostics, each.naive
         where = f"{each.consumer}: " if len(report.explanations) > 1 else ""
         figures = [
@@ -356,9 +374,9 @@ def _explanations(report: Report) -> Iterable[Fact]:
             _figure("deff", found.deff),
             _figure("n_eff", found.n_eff),
             _figure("ICC", found.icc),
-            f"lossy neighbours p {found.neighbours_p:.2g}",
+            f"lossy neighbours p {slo.format_p(found.neighbours_p)}",
         ]
-        yield "explain", where + ", ".join(filter(None, figures))
+        yield "" if place else "explain", where + ", ".join(filter(None, figures))
         upper = slo.format_share(1 - Fraction(plain.clopper_pearson_upper))
         plainly = f"lost one by one it would support {upper} (Clopper-Pearson)"
         yield "", f"{plainly}: not to be believed of losses in bursts"

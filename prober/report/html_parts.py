@@ -39,6 +39,8 @@ class Section:
 
     title: str
     warnings: tuple[str, ...] = ()
+    opening: tuple[Fact, ...] = ()
+    """What is told before anything is drawn."""
     charts: tuple[Chart, ...] = ()
     items: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """What happened one by one: the main thing, and what else is known of it."""
@@ -47,8 +49,8 @@ class Section:
 
     def __bool__(self) -> bool:
         """Tell whether there is anything to say."""
-        parts = (self.warnings, self.charts, self.items, self.tables, self.facts)
-        return any(parts)
+        told = (self.warnings, self.opening, self.items, self.facts)
+        return any((*told, self.charts, self.tables))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from prober.report.html_parts import (
     tiles,
 )
 from prober.report.model import Report
-from prober.report.words import moment
+from prober.report.words import many, moment
 
 PLACES: Mapping[str, str] = {
     "in order": "drawn",
@@ -99,7 +99,7 @@ def _method(report: Report) -> tuple[Fact, ...]:
         slo.format_duration(ns / NS) for ns in (plan.late_after_ns, plan.lost_after_ns)
     )
     deadlines = ("deadlines", f"late after {late}, lost after {lost}")
-    burst = f"one drop can cost {report.claim.worst_burst:,} messages"
+    burst = f"one drop can cost {many(report.claim.worst_burst, 'message')}"
     judged = ("judged", f"95 % confidence, one-sided, over cycles, if {burst}")
     python = ("python", report.python)
     if report.claim.supports is None:

@@ -24,7 +24,7 @@ PLACES: Mapping[str, str] = {
     "budget": "answer",
     "pace": "answer",
     "incidents": "items",
-    "noted": "happened",
+    "noted": "noted",
     "beside": "happened",
     "measured": "trust",
     "uncounted": "trust",
@@ -76,6 +76,7 @@ def _sections(report: EnvironmentReport, anchor: str, *, alone: bool) -> list[Se
         ),
         Section(
             title="What happened",
+            opening=told["noted"],
             charts=pictures.course_charts(report, anchor),
             items=tuple(_incidents(report, alone=alone)),
             tables=counted,

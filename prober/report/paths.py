@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from prober.records import RunResult, WriterResult
+from prober.report.words import many
 
 _ROUTER = "router"
 _MOST_BY_AGENT = 5
@@ -84,13 +85,12 @@ def routers_words(routers: Routers) -> str:
             if heard_of > _MOST_BY_AGENT
             else ""
         )
-        return (
-            f"through an agent{most}: which of the {heard_of:,} routers it used is not "
-            "known"
-        )
+        used = f"which of the {many(heard_of, 'router')} it used"
+        return f"through an agent{most}: {used} is not known"
     if heard_of >= listed:
-        return f"{routers.tested:,} of {heard_of:,} routers tested"
-    words = f"{routers.tested:,} of the {listed:,} routers that are configured tested"
+        return f"{routers.tested:,} of {many(heard_of, 'router')} tested"
+    known = f"{many(listed, 'router')} in the configuration"
+    words = f"{routers.tested:,} of the {known} tested"
     return f"{words}; whether there are more is not known"
 
 

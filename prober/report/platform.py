@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from prober import slo
 from prober.ledger.scraped import COUNTERS, OWN_AGENT
 from prober.records import CutOff, PlatformIncrease
 
@@ -155,8 +156,8 @@ _EVIDENCE: tuple[tuple[Callable[[_Case], bool], Callable[[_Case], str]], ...] = 
         # In flight when something died, on the reconnect ladder, in batches too large.
         lambda c: not c.dropped,
         lambda c: (
-            f"none dropped, though {c.lost:,} were lost: broken connections, readers "
-            "left behind and batches too large are counted nowhere"
+            f"none dropped, though {c.lost:,} {slo.were(c.lost)} lost: broken "
+            "connections, readers left behind and batches too large are counted nowhere"
         ),
     ),
     (

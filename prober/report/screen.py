@@ -6,7 +6,7 @@ from functools import partial
 from typing import TypeAlias
 
 from prober.report.answer import line, sentences
-from prober.report.facts import Fact, Table, facts, tables
+from prober.report.facts import Fact, Table, after, before, tables
 from prober.report.model import Report
 from prober.report.words import harmless
 
@@ -37,10 +37,16 @@ def screen(report: Report, encoding: str = "utf-8") -> Screen:
             state=report.verdict.state,
             answer=tuple(sentences(report)),
             line=tuple(line(report)),
-            parts=(*tables(report), tuple(facts(report))),
+            parts=_parts(report),
         ),
         encoding,
     )
+
+
+def _parts(report: Report) -> tuple[Part, ...]:
+    """Return counts, what happened and how far to trust it, latencies, the rest."""
+    counts, latencies = tables(report)[:1], tables(report)[1:]
+    return (*counts, tuple(before(report)), *latencies, tuple(after(report)))
 
 
 def safe(told: Screen, encoding: str = "utf-8") -> Screen:

@@ -38,6 +38,7 @@ def before(report: EnvironmentReport) -> tuple[Fact, ...]:
         *_each(report, "pace", lambda each: pace(report, each)),
         *_incidents(report),
         *_notes(report),
+        *_beside(report),
         *_each(report, "measured", _measured),
         *_each(report, "uncounted", _asides),
         *_each(report, "worst case", _worst_case),
@@ -51,7 +52,6 @@ def after(report: EnvironmentReport) -> tuple[Fact, ...]:
         *_each(report, "in time", lambda each: _timely(report, each)),
         *_each(report, "way in", _pushback),
         *_rate(report),
-        *_beside(report),
         ("could hold", _recommendation(report)),
         *_read(report),
         ("judged", _judged(report)),
@@ -138,7 +138,7 @@ def _incidents(report: EnvironmentReport) -> Iterable[Fact]:
     largest = sorted(report.incidents, key=lambda each: -each.bad)[:MOST_INCIDENTS]
     several = len(report.consumers) > 1
     for place, each in enumerate(sorted(largest, key=lambda each: each.number)):
-        told = incident(each, several=several, whole=each is largest[0])
+        told = incident(each, several=several)
         yield "" if place else "incidents", told
     rest = len(report.incidents) - len(largest)
     if rest > 0:
@@ -146,14 +146,10 @@ def _incidents(report: EnvironmentReport) -> Iterable[Fact]:
         yield "", f"{rest:,} more, none larger than {most:,}"
 
 
-def incident(found: Incident, *, several: bool, whole: bool = True) -> str:
+def incident(found: Incident, *, several: bool) -> str:
     """Return what is known of an incident in one line, the size first.
 
-    Args:
-        found: The incident.
-        several: There are several consumers, so tell which it hit.
-        whole: With the evidence, and not only what it cost.
-
+    Of `several` consumers it tells which were hit.
     """
     length = slo.format_duration(max(1, (found.to_ns - found.from_ns) // NS))
     told = f"{moment(found.from_ns, _WHEN)}, {length}: {many(found.bad, 'message')}"
@@ -165,7 +161,7 @@ def incident(found: Incident, *, several: bool, whole: bool = True) -> str:
     if found.upstream is not None:
         parts.append(WHERE[found.upstream])
     parts += [each for each in found.reasons if each.startswith("blind")]
-    parts += _evidence(found) if whole else []
+    parts += _evidence(found)
     parts += [f"beside {_note(each)}" for each in found.notes]
     return "; ".join(parts)
 
@@ -274,9 +270,8 @@ def _rate(report: EnvironmentReport) -> Iterable[Fact]:
     if run.every_ns is not None:
         size = run.plan.messages // max(1, run.plan.cycles)
         asked = size * NS / run.every_ns
-        told = (
-            f"asked {size:,} messages every {span(run.every_ns / NS)} ({rate(asked)})"
-        )
+        every = span(run.every_ns / NS)
+        told = f"asked {many(size, 'message')} every {every} ({rate(asked)})"
     planned = max((each.planned for each in report.consumers), default=0)
     if planned and report.known_seconds:
         attempted = max(each.valid.attempted for each in report.consumers)
@@ -290,7 +285,7 @@ def _beside(report: EnvironmentReport) -> Iterable[Fact]:
     def tell(consumer: Watched) -> str:
         c = consumer.valid
         named = (
-            (c.duplicates, "duplicates"),
+            (c.duplicates, "duplicate" if c.duplicates == 1 else "duplicates"),
             (c.reordered, "reordered"),
             (c.after_deadline, "after the deadline, still lost"),
             (c.unexplained, "unexplained"),

@@ -9,6 +9,8 @@ from prober import slo
 from prober.clock import NS
 from prober.records import State
 
+many = slo.many
+
 STATES: Mapping[State, str] = {
     State.PASS: "passed",
     State.LOSS: "lossy",
@@ -79,9 +81,9 @@ def share_up(ratio: Fraction) -> str:
 _TIMES = 10
 
 
-def times(ratio: float) -> str:
+def times(ratio: float, figures: int = 2) -> str:
     """Return `0.030 times`, with two digits or all before the point, rounded up."""
-    digits = max(0, 1 - math.floor(math.log10(ratio))) if ratio > 0 else 0
+    digits = max(0, figures - 1 - math.floor(math.log10(ratio))) if ratio > 0 else 0
     # Rounded first, or the last bit of a float would add a whole unit.
     rounded = math.ceil(round(ratio * 10**digits, 6)) / 10**digits
     return f"{rounded:,.{digits}f} times"
@@ -93,11 +95,6 @@ def span(seconds: float) -> str:
     whole = (pair for pair in sizes if seconds >= pair[0] and not seconds % pair[0])
     size, unit = next(whole, (1, "s"))
     return f"{seconds / size:,.12g} {unit}"
-
-
-def many(count: int, noun: str) -> str:
-    """Return `1 cycle`, `2 cycles`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def moment(at_ns: int, form: str = "%H:%M:%S") -> str:

@@ -52,10 +52,13 @@ from prober.slo.words import (
     format_duration,
     format_loss,
     format_nines,
+    format_p,
     format_ratio,
     format_share,
     format_target,
+    many,
     one_in,
+    were,
 )
 
 __all__ = [
@@ -99,11 +102,13 @@ __all__ = [
     "format_duration",
     "format_loss",
     "format_nines",
+    "format_p",
     "format_ratio",
     "format_share",
     "format_target",
     "independent",
     "interval",
+    "many",
     "max_burn_rate",
     "messages_for",
     "naive",
@@ -124,4 +129,5 @@ __all__ = [
     "timeslices",
     "usable",
     "verdict",
+    "were",
 ]

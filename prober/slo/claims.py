@@ -17,7 +17,7 @@ from prober.slo.intervals import Interval, interval
 from prober.slo.tallies import Tally, add
 from prober.slo.targets import as_target, budget_ratio
 from prober.slo.verdicts import lost_of
-from prober.slo.words import format_loss, format_share, format_target
+from prober.slo.words import format_loss, format_share, format_target, many
 
 ClaimState = Literal["proved", "disproved", "undecided"]
 
@@ -162,7 +162,7 @@ def _reason(sample: _Sample) -> str:
     supports = format_share(1 - Fraction(bounds.upper_one_sided))
     return (
         f"{seen}, which supports {supports} if one drop can cost "
-        f"{bounds.worst_burst:,} messages"
+        f"{many(bounds.worst_burst, 'message')}"
     )
 
 
@@ -187,8 +187,8 @@ def _disproved(sample: _Sample, target: Decimal) -> str:
     allowed = format_target(1 - target)
     return (
         f"DISPROVED: {lost_of(Tally(bounds.bad, bounds.total))}, in "
-        f"{bounds.lossy_blocks:,} blocks, the largest {bounds.largest:,}. Even the "
-        f"favourable end, {lower}, exceeds {allowed}."
+        f"{many(bounds.lossy_blocks, 'block')}, the largest {bounds.largest:,}. "
+        f"Even the favourable end, {lower}, exceeds {allowed}."
     )
 
 

@@ -13,7 +13,7 @@ from prober.records import State
 from prober.slo.cycles import Evidence, concerned
 from prober.slo.tallies import Tally
 from prober.slo.targets import as_target, budget_ratio
-from prober.slo.words import format_share, format_target, one_in
+from prober.slo.words import format_share, format_target, many, one_in, were
 
 VerdictState = Literal["met", "violated", "inconclusive", "no_data", "could_not_probe"]
 
@@ -119,9 +119,9 @@ def lost_of(counts: Tally) -> str:
     if not total:
         return _NOTHING
     if not bad:
-        return f"none of {total:,} probe messages lost or damaged"
+        return f"none of {many(total, 'probe message')} lost or damaged"
     rate = one_in(bad, total)
-    return f"{bad:,} of {total:,} probe messages lost or damaged, {rate}"
+    return f"{bad:,} of {many(total, 'probe message')} lost or damaged, {rate}"
 
 
 _NOTHING = "no message was accepted in a cycle that counts"
@@ -160,15 +160,17 @@ def _left(case: _Case) -> str:
 
 
 _LACKING = (
-    (State.INCONCLUSIVE, "cannot tell"),
-    (State.INVALID, "are our fault"),
-    (State.MISSED, "were missed"),
+    # What one cycle does, and several do.
+    (State.INCONCLUSIVE, ("cannot tell", "cannot tell")),
+    (State.INVALID, ("is our fault", "are our fault")),
+    (State.MISSED, ("was missed", "were missed")),
 )
 
 
 def _coverage_reason(case: _Case) -> str:
     counts = ((case.evidence.states[state], words) for state, words in _LACKING)
-    why = ", ".join(f"{count:,} {words}" for count, words in counts if count)
+    told = (f"{n:,} {words[n != 1]}" for n, words in counts if n)
+    why = ", ".join(told)
     covered = format_share(case.evidence.coverage or 0, 1)
     needed = format_target(case.min_coverage)
     return (
@@ -181,7 +183,7 @@ def _unsure_reason(case: _Case) -> str:
     unseen = case.evidence.worst.bad - case.evidence.counted.bad
     return (
         f"CANNOT TELL{case.where}: {case.numbers()}, but over budget if the "
-        f"{unseen:,} that went unseen were lost."
+        f"{unseen:,} that went unseen {were(unseen)} lost."
     )
 
 

@@ -30,6 +30,24 @@ def one_in(bad: int, total: int) -> str:
     return f"1 in {total // bad:,}"
 
 
+def many(count: int, noun: str) -> str:
+    """Return `1 cycle`, `2 cycles`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def were(count: int) -> str:
+    """Return `was` of one, `were` of none and of several."""
+    return "was" if count == 1 else "were"
+
+
+def format_p(chance: float) -> str:
+    """Return a p value as `0.0021`, with two digits, rounded up: it proves no more."""
+    exact = _exact(chance)
+    digits = 1 - math.floor(math.log10(exact)) if exact > 0 else 0
+    rounded = Decimal(math.ceil(exact * 10**digits)).scaleb(-digits)
+    return f"{float(rounded):.2g}"
+
+
 def format_ratio(bad: int, total: int) -> str:
     """Return `99.9689%`, the share that was good, cut off downwards.
 

@@ -15,7 +15,8 @@ from prober.records import RunResult, Span, State
 from prober.report import Report, build
 from prober.report.answer import line, sentences
 from prober.report.facts import facts
-from prober.report.terminal import render
+from prober.report.screen import screen
+from prober.report.terminal import plain, render
 from prober.report.words import duration, harmless, times
 from tests.report import samples
 
@@ -238,7 +239,7 @@ def test_paces(ratio: float, expected: str) -> None:
 
 
 def test_a_run_tells_in_the_order_of_what_is_asked() -> None:
-    """What happened, how far to trust it, push-back and rates, how it was measured."""
+    """What happened, how far to trust it, latency, rates, how it was measured."""
     told = [label for label, _ in facts(samples.sample("inconclusive")) if label]
 
     expected = (
@@ -246,3 +247,5 @@ def test_a_run_tells_in_the_order_of_what_is_asked() -> None:
         "warning, ourselves, rate, read, run"
     )
     assert expected == ", ".join(told)
+    found = [line.split(" ")[0] for line in plain(screen(samples.sample("met")))]
+    assert ["ourselves", "", "latency", "rlp", "", "rate"] == found[-8:-2]

@@ -127,3 +127,20 @@ def test_words_never_break(bad: int, good: int) -> None:
     )
 
     assert not re.search(r"nan|inf|(?<![.\d])100(\.0*)?%", words)
+
+
+@pytest.mark.parametrize(
+    ("chance", "expected"),
+    [
+        (0.00213, "0.0022"),
+        (0.0099, "0.0099"),
+        (0.00994, "0.01"),
+        (0.5, "0.5"),
+        (1.0, "1"),
+        (9.71e-120, "9.8e-120"),
+        (0.0, "0"),
+    ],
+)
+def test_p_values(chance: float, expected: str) -> None:
+    """A p value has two digits, and is never told smaller than it is."""
+    assert expected == slo.format_p(chance)

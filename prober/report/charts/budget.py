@@ -12,6 +12,7 @@ from prober.report.answer import left
 from prober.report.charts.frame import Chart, Key, Size, chart, legend, swatch
 from prober.report.charts.svg import box, line, path, text
 from prober.report.facts import Table
+from prober.report.words import many
 
 _BAR = 22
 _ROOM = 50
@@ -41,7 +42,9 @@ def budget(data: Spent) -> Chart:
 
 
 def _told(data: Spent) -> str:
-    told = f"{int(data.allowed):,} lost messages are allowed; the budget is "
+    allowed = int(data.allowed)
+    told = f"{many(allowed, 'lost message')} {'is' if allowed == 1 else 'are'} allowed"
+    told += "; the budget is "
     told += left(1 - data.consumed)
     if data.if_unseen > data.consumed:
         told += f", {left(1 - data.if_unseen)} if all unseen was lost"

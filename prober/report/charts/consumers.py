@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from prober import slo
 from prober.report.charts.frame import (
     Chart,
     Frame,
@@ -20,6 +21,7 @@ from prober.report.charts.frame import (
 from prober.report.charts.scales import Tick, linear, ticks
 from prober.report.charts.svg import box, path, text
 from prober.report.facts import Table
+from prober.report.words import many
 
 _BAR, _EACH = 16, 44
 _PARTS = (
@@ -69,12 +71,13 @@ def _missed(each: Missed) -> tuple[int, int, int]:
 
 def _told(data: Consumers) -> str:
     if not any(sum(_missed(each)) for each in data.consumers):
-        return f"All consumers got all {data.messages:,} messages."
+        return f"All consumers got all {many(data.messages, 'message')}."
     by_all = max(each.by_all for each in data.consumers)
     alone = ", ".join(
         f"{each.consumer} alone {each.alone:,}" for each in data.consumers if each.alone
     )
-    told = f"Of {data.messages:,} messages, {by_all:,} were lost by all"
+    told = f"Of {many(data.messages, 'message')}, "
+    told += f"{by_all:,} {slo.were(by_all)} lost by all"
     return f"{told}; {alone}." if alone else f"{told}."
 
 

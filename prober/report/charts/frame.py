@@ -9,7 +9,7 @@ from prober.report.charts.scales import Scale, Tick
 from prober.report.charts.svg import box, join, line, number, path, tag, text
 from prober.report.facts import Table
 
-LETTER = 6.6
+LETTER = 7.1
 """About the width of a letter of a label, which is 12 units high."""
 ROW = 18
 """The height of a line of a legend."""

@@ -82,7 +82,8 @@ def _told(data: Gaps) -> str:
         return f"One gap of {largest:,}, {fit}."
     if laps in (0, times):
         return f"{sizes}; {'all' if laps else 'none'} are whole multiples of a ring."
-    return f"{sizes}; {laps:,} of them whole multiples of a ring."
+    fit = "a whole multiple" if laps == 1 else "whole multiples"
+    return f"{sizes}; {laps:,} of them {fit} of a ring."
 
 
 def _table(data: Gaps) -> Table:

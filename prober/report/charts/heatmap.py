@@ -15,6 +15,7 @@ from prober.clock import NS
 from prober.report.charts.frame import WIDE, Chart, Key, Size, chart, legend
 from prober.report.charts.svg import number, path, tag, text
 from prober.report.facts import Table
+from prober.report.words import many
 
 _LEVELS: tuple[tuple[float, str, float], ...] = (
     # Loss from, in words, and the width of its dot as a share of an hour's place.
@@ -75,11 +76,12 @@ def _told(hours: Sequence[Hour]) -> str:
     lossy = [each for each in hours if each.bad]
     counted = sum(each.total > 0 for each in hours)
     if not lossy:
-        return f"Nothing was lost in any of {counted:,} hours."
+        return f"Nothing was lost in any of {many(counted, 'hour')}."
     worst = max(lossy, key=lambda each: each.bad / each.total)
     when = f"{_when(worst.start_ns):%Y-%m-%d %H:00}"
     share = slo.format_loss(worst.bad / worst.total)
-    return f"{len(lossy):,} of {counted:,} hours lost something; {when} lost {share}."
+    told = f"{len(lossy):,} of {many(counted, 'hour')} lost something"
+    return f"{told}; {when} lost {share}."
 
 
 def _table(grid: _Grid) -> Table:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from prober import slo
 from prober.errors import UsageError
+from prober.report.words import many, times
 from prober.watch.alerts.facts import Alert, Environment, Situation, sentences
 
 NAME = "FirehoseErrorBudgetBurn"
@@ -116,10 +117,11 @@ def _alert(burns: list[Burn]) -> Alert:
             f"on {names}; {_gone(worst)}"
         ),
         description=sentences(
-            f"The error budget burns at {worst.alert.burn_long or 0:.1f} times the "
+            f"The error budget burns at {times(worst.alert.burn_long or 0, 3)} the "
             f"rate at which it would last ({float(rule.factor):g} is a "
             f"{rule.severity})",
-            f"{worst.alert.lossy_cycles:,} cycles of the last {window} lost something",
+            f"{many(worst.alert.lossy_cycles, 'cycle')} of the last {window} lost "
+            "something",
             environment.hint and f"What to do: {environment.hint}",
         ),
     )

@@ -218,9 +218,8 @@ def test_gaps_are_held_against_rings() -> None:
 
     assert ("2,000", "1", "2 x 1,000") == told.table.rows[0]
     assert {"router", "agent/router"} < {*words(told.wide)}
-    assert "10 gaps, the largest of 2,000; 1 of them whole multiples of a ring." == (
-        told.description
-    )
+    described = "10 gaps, the largest of 2,000; 1 of them a whole multiple of a ring."
+    assert described == told.description
 
 
 def test_what_a_consumer_missed_is_told_by_who_else_did() -> None:
