@@ -42,6 +42,39 @@ assert (first,) == cpus.usable()
     assert (0, "") == (done.returncode, done.stderr)
 
 
+@pytest.mark.parametrize(
+    ("given", "held", "chosen"),
+    [
+        ({}, "[first]", "-event_engine_client"),
+        ({}, "cpus.usable()", None),
+        ({"GRPC_EXPERIMENTS": "tcp_rcv_lowat"}, "[first]", "tcp_rcv_lowat"),
+    ],
+)
+def test_on_one_cpu_grpc_reads_without_threads_of_its_own(
+    given: dict[str, str], held: str, chosen: str | None
+) -> None:
+    """Unless somebody chose for himself what gRPC is to try, or there are several."""
+    code = f"""
+import os
+from prober import cpus
+first = cpus.usable()[0]
+cpus.hold({held})
+print(os.environ.get("GRPC_EXPERIMENTS"))
+"""
+    if held != "[first]" and len(cpus.usable()) == 1:
+        pytest.skip("there is but one CPU")
+    outside = {k: v for k, v in os.environ.items() if k != "GRPC_EXPERIMENTS"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**outside, **given},
+    )
+
+    assert f"{chosen}\n" == done.stdout
+
+
 @pytest.mark.parametrize("cpu", [100_000, 2**70, -1])
 def test_a_cpu_that_is_not_there_is_refused(cpu: int) -> None:
     """One sentence, with those that there are; nothing has changed."""

@@ -274,7 +274,7 @@ class _Where:
     Most often all are of one cycle, and in order: then nothing is asked of each.
     """
 
-    __slots__ = ("_at", "_of", "_tally", "ascending", "cycle", "high", "low")
+    __slots__ = ("_at", "_count", "_of", "_tally", "ascending", "cycle", "high", "low")
 
     def __init__(self, tally: Tally, sequences: Numbers) -> None:
         self._tally = tally
@@ -291,10 +291,17 @@ class _Where:
         """Of each its cycle, counted from the first; None if all are of one."""
         if last > self.cycle:
             self._of = tally.plan.cycles_of(sequences) - self.cycle
-        self._at: Numbers = sequences - tally.fates.first
+        self._count = len(sequences)
+        self._at: Numbers | slice
+        if self.ascending and self.high - self.low == self._count - 1:
+            # Without a gap, as one connection brings them: nothing is looked up.
+            at = self.low - tally.fates.first
+            self._at = slice(at, at + self._count)
+        else:
+            self._at = sequences - tally.fates.first
 
     def fates(self) -> NDArray[np.uint8]:
-        """Return the fates of all."""
+        """Return the fates of all; they may change when any is set."""
         fates: NDArray[np.uint8] = self._tally.fates.values[self._at]
         return fates
 
@@ -306,7 +313,7 @@ class _Where:
         """Count all, or some, in a column of their cycles."""
         values = self._column(column)
         if self._of is None:
-            number = len(self._at) if some is None else np.count_nonzero(some)
+            number = self._count if some is None else np.count_nonzero(some)
             values[:1] += by * number
         elif some is None or some.any():
             np.add.at(values, self._of if some is None else self._of[some], by)

@@ -5,9 +5,9 @@ writer. Cycles are told of when nothing can change them any more, and what was n
 their batches is then forgotten.
 """
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from prober.records import CycleResult, Reached, Span, State
 
@@ -22,12 +22,22 @@ class _Batch:
     span: Span
 
 
+@dataclass(slots=True)
+class _Sums:
+    """What one consumer got so far of what one writer was given; see `Reached`."""
+
+    sent: int = 0
+    lost: int = 0
+    corrupt: int = 0
+    lossy_batches: int = 0
+
+
 class Paths:
     """Keeps which writer was given which messages, and what was lost of those."""
 
     def __init__(self) -> None:
         self._batches: deque[_Batch] = deque()
-        self._reached: dict[tuple[int, str], Reached] = {}
+        self._sums: defaultdict[tuple[int, str], _Sums] = defaultdict(_Sums)
 
     def take(self, leg: int, span: Span) -> None:
         """Note that a writer was given the next messages."""
@@ -41,24 +51,32 @@ class Paths:
             batches.append(self._batches.popleft())
         for name, result in judged.items():
             if result.state in _COUNTED:
-                lost, corrupt = _in(batches, result.gaps), _in(batches, result.damaged)
-                for each in zip(batches, lost, corrupt, strict=True):
-                    self._add(name, *each)
+                self._add(name, result, batches)
 
-    def _add(self, consumer: str, batch: _Batch, lost: int, corrupt: int) -> None:
-        key = (batch.leg, consumer)
-        known = self._reached.get(key, Reached(consumer=consumer))
-        self._reached[key] = replace(
-            known,
-            sent=known.sent + batch.span.count,
-            lost=known.lost + lost,
-            corrupt=known.corrupt + corrupt,
-            lossy_batches=known.lossy_batches + bool(lost or corrupt),
-        )
+    def _add(
+        self, consumer: str, result: CycleResult, batches: Iterable[_Batch]
+    ) -> None:
+        lost, corrupt = _in(batches, result.gaps), _in(batches, result.damaged)
+        for batch, missing, broken in zip(batches, lost, corrupt, strict=True):
+            sums = self._sums[batch.leg, consumer]
+            sums.sent += batch.span.count
+            sums.lost += missing
+            sums.corrupt += broken
+            sums.lossy_batches += bool(missing or broken)
 
     def reached(self, leg: int) -> tuple[Reached, ...]:
         """Return what each consumer got of what one writer was given."""
-        return tuple(each for (at, _), each in self._reached.items() if at == leg)
+        return tuple(
+            Reached(
+                consumer=consumer,
+                sent=sums.sent,
+                lost=sums.lost,
+                corrupt=sums.corrupt,
+                lossy_batches=sums.lossy_batches,
+            )
+            for (at, consumer), sums in self._sums.items()
+            if at == leg
+        )
 
 
 def _in(batches: Iterable[_Batch], spans: Iterable[Span]) -> Iterator[int]:

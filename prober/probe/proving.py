@@ -64,13 +64,17 @@ class Proof:
         doubts = []
         for number in some:
             texts = parts.texts(number)
-            if texts:
-                left = Counter(fields(self._transport, parts.batches[number]))
-                for row, text in texts:
-                    if left[text] > 0:
-                        left[text] -= 1
-                    else:
-                        doubts.append(row)
+            if not texts:
+                continue
+            found = [*fields(self._transport, parts.batches[number])]
+            if found == [text for _, text in texts]:
+                continue  # just these, in order: nothing has to be counted
+            left = Counter(found)
+            for row, text in texts:
+                if left[text] > 0:
+                    left[text] -= 1
+                else:
+                    doubts.append(row)
         return doubts
 
 

@@ -181,6 +181,8 @@ class Wrapping:
     def rows(self, raw: bytes, places: Places, width: int) -> Rows:
         """Return what is wrapped from each place on, all of it within `raw`."""
         wrapped = gather(raw, places, self.span(width))
+        if self._bytes == self._into:
+            return wrapped  # as it stands
         if not wrapped.size:
             return np.empty((places.size, width), dtype=np.uint8)
         text = self._unwrap(wrapped.tobytes())

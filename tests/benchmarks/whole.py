@@ -1,10 +1,12 @@
 """The whole prober against the whole naive client, over the same null pipeline.
 
 Both write, read back and account, in this process, over mutual TLS; the null pipeline
-echoes from a process of its own. What is compared is the CPU time of this process.
+echoes from a process of its own. What is compared is the CPU time of this process,
+which is held to one CPU where that can be (`--pin` of the commands), as the goals are.
 """
 
 import asyncio
+import os
 import tempfile
 import threading
 import time
@@ -18,11 +20,11 @@ import grpc
 from grpc import aio
 from grpc.experimental import ChannelOptions
 
-from prober import channel
+from prober import channel, cpus
 from prober.bench import measure, suite
 from prober.bench.ends import RUN, Case, Ends, Setting, null
 from prober.bench.meter import rss_bytes
-from prober.clock import NS, SystemClock
+from prober.clock import NS, Clock, SystemClock
 from prober.ledger import Deadlines, Ledger
 from prober.records import Span
 from prober.stamp import Sightings
@@ -48,16 +50,25 @@ class Figure:
 
 @asynccontextmanager
 async def setting(seconds: float) -> AsyncIterator[Setting]:
-    """Yield what all measurements share."""
+    """Yield what all measurements share; this process is held to one CPU meanwhile."""
+    free = cpus.usable()
+    pinned = hasattr(os, "sched_setaffinity") and len(free) > 1
     with tempfile.TemporaryDirectory() as directory:
         clock = SystemClock()
         suite.provide(Path(directory), clock.now_ns())
-        yield Setting(
-            directory=Path(directory),
-            seconds=seconds,
-            clock=clock,
-            stop=asyncio.Event(),
-        )
+        if pinned:
+            cpus.hold(free[:1])
+        try:
+            yield Setting(
+                directory=Path(directory),
+                seconds=seconds,
+                clock=clock,
+                null_cpus=cpus.others(free[0], free) if pinned else (),
+                stop=asyncio.Event(),
+            )
+        finally:
+            if pinned:
+                cpus.hold(free)
 
 
 async def naive_cpu_per_million(shared: Setting) -> float:
@@ -160,7 +171,7 @@ async def figures(seconds: float, rounds: int) -> AsyncIterator[Figure]:
             )
         yield await _low_rate(shared)
         yield await _floor(shared)
-        yield await _stack(shared)
+    yield await _stack(SystemClock(), seconds)
 
 
 _ONE_WAY = (
@@ -199,9 +210,9 @@ async def _floor(shared: Setting) -> Figure:
     )
 
 
-async def _stack(shared: Setting) -> Figure:
+async def _stack(clock: Clock, seconds: float) -> Figure:
     """Return what the bundled stack carries: it is not to be what limits a probe."""
-    meter = await stack.carried(shared.clock, shared.seconds)
+    meter = await stack.carried(clock, seconds)
     carried = 1 / meter.cpu_per_million
     return Figure(
         name="ideal stack, three hops, one core",
