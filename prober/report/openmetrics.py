@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import singledispatch
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.openmetrics.exposition import generate_latest
 from prometheus_client.registry import Collector
 
@@ -43,14 +43,19 @@ class _Told(Collector):
 
 
 class _Family:
-    """A gauge with its labels; values that are None are left out."""
+    """A gauge with its labels; values that are None are left out.
+
+    One with quantiles is a summary: only these may have them.
+    """
 
     def __init__(self, name: str, words: str, *labels: str) -> None:
-        self.metric = GaugeMetricFamily(f"prober_report_{name}", words, labels=labels)
+        kind = "summary" if "quantile" in labels else "gauge"
+        self.metric, self._labels = Metric(f"prober_report_{name}", words, kind), labels
 
     def add(self, value: float | None, *labels: str) -> None:
         if value is not None:
-            self.metric.add_metric([harmless(each) for each in labels], float(value))
+            of = dict(zip(self._labels, map(harmless, labels), strict=True))
+            self.metric.add_sample(self.metric.name, of, float(value))
 
 
 @singledispatch
@@ -144,7 +149,7 @@ class _Consumers:
             ("0.9", took.p90),
             ("0.99", took.p99),
             ("0.999", took.p999),
-            ("1", took.max),
+            ("1.0", took.max),
         ):
             self._latency.add(seconds, *of, quantile)
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import zip_longest
 
 from rich.cells import cell_len
 from rich.console import Console, Group
@@ -51,35 +50,36 @@ def show(told: Screen, console: Console) -> None:
 
 def plain(told: Screen) -> list[str]:
     """Return a screen as lines without a frame, each as long as it needs to be."""
-    widths = _widths(told)
+    label = _label(told)
     blocks: list[list[str]] = [
         [told.title],
         list(told.answer),
         [" | ".join(told.line)],
-        *(_lines(part, widths) for part in told.parts),
+        *(_lines(part, label) for part in told.parts),
     ]
     shown = [block for block in blocks if any(block)]
     return [each for block in shown for each in (*block, "")][:-1]
 
 
-def _lines(part: Part, widths: Sequence[int]) -> list[str]:
-    """Return a table, or facts, as lines in the columns of the screen."""
+def _lines(part: Part, width: int) -> list[str]:
+    """Return a table, or facts, as lines behind labels of a width."""
     if isinstance(part, Table):
-        return [row.plain.rstrip() for row in _rows(part, widths)]
-    return [f"{label:<{widths[0]}}{_SPACE}{text}" for label, text in part]
+        return [row.plain.rstrip() for row in _rows(part, width)]
+    return [f"{label:<{width}}{_SPACE}{text}" for label, text in part]
 
 
 def _panel(told: Screen, width: int) -> Panel:
     colour, room = _COLOURS[told.state], width - _FRAME
-    widths = _widths(told)
-    wide = sum(widths) + len(_SPACE) * (len(widths) - 1) > room
+    label = _label(told)
+    tables = [part for part in told.parts if isinstance(part, Table)]
+    wide = any(cell_len(_rows(each, label)[0].plain) > room for each in tables)
     parts = _folded(told.parts) if wide else told.parts
-    label = 0 if wide else widths[0]
+    label = 0 if wide else label
     blocks: list[Sequence[Text | Grid]] = [
         _answer(told.answer, colour),
         _wrapped(told.line, room),
         *(
-            _rows(part, widths) if isinstance(part, Table) else [_grid(part, label)]
+            _rows(part, label) if isinstance(part, Table) else [_grid(part, label)]
             for part in parts
         ),
     ]
@@ -122,19 +122,20 @@ def _folded(parts: Iterable[Part]) -> tuple[Part, ...]:
     return (tuple(facts),)
 
 
-def _widths(told: Screen) -> list[int]:
-    """Return how wide each column is in all tables; labels share the first one."""
-    tables = [part for part in told.parts if isinstance(part, Table)]
-    lines = [row for table in tables for row in (table.header, *table.rows)]
-    first, *figures = [*zip_longest(*lines, fillvalue="")] or [()]
-    facts = (part for part in told.parts if not isinstance(part, Table))
-    labels = (label for part in facts for label, _ in part)
-    columns = ((*first, *labels), *figures)
-    return [max(map(cell_len, each), default=0) for each in columns]
+def _label(told: Screen) -> int:
+    """Return how wide the first column is, which tables and labels share."""
+    found = [
+        row[0]
+        for part in told.parts
+        for row in ((part.header, *part.rows) if isinstance(part, Table) else part)
+    ]
+    return max(map(cell_len, found), default=0)
 
 
-def _rows(table: Table, widths: Sequence[int]) -> list[Text]:
+def _rows(table: Table, label: int) -> list[Text]:
     """Return a table as lines, the names to the left and the figures to the right."""
+    columns = [*zip(table.header, *table.rows, strict=True)][1:]
+    widths = [label, *(max(map(cell_len, each)) for each in columns)]
     shown = [_row(table.header, widths, ["dim"] * len(table.header))]
     for row in table.rows:
         styles = [
@@ -148,7 +149,7 @@ def _rows(table: Table, widths: Sequence[int]) -> list[Text]:
 def _row(cells: Sequence[str], widths: Sequence[int], styles: Sequence[str]) -> Text:
     name, *figures = cells
     told = Text(name + " " * (widths[0] - cell_len(name)), style=styles[0])
-    for figure, width, style in zip(figures, widths[1:], styles[1:], strict=False):
+    for figure, width, style in zip(figures, widths[1:], styles[1:], strict=True):
         told.append(_SPACE + " " * (width - cell_len(figure)))
         told.append(figure, style)
     return told

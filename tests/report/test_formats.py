@@ -5,6 +5,7 @@ import html
 import io
 import json
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from prober.report import build, csv, frames
 from prober.report.comparison import compare
 from prober.report.formats import FORMATS, Rows, Subject, by_suffix
 from prober.report.sides import side_of_report
+from tests import tools
 from tests.report import histories, renew, samples
 from tests.report.schemas import FOLDER, validate
 from tests.report.test_comparison import record
@@ -257,6 +259,22 @@ def test_junit_counts() -> None:
         properties["rlp.accepted"],
         properties["rlp.lost"],
     )
+
+
+@pytest.mark.parametrize("name", renew.SUBJECTS)
+def test_openmetrics_is_as_prometheus_wants_it(name: str) -> None:
+    """`promtool check metrics` has nothing against any name, type or label."""
+    promtool = tools.program("/usr/bin/promtool", "apt-get install prometheus")
+
+    done = subprocess.run(
+        [promtool, "check", "metrics"],
+        input=rendered("openmetrics", renew.SUBJECTS[name]()),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
 
 
 def test_openmetrics_of_the_month() -> None:
