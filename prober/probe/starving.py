@@ -10,10 +10,10 @@ A thread that sleeps in between has nothing left to do, and begins anew. The one
 the event loop runs on is left out: how late that is, is measured by itself.
 """
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from prober.clock import NS
 
@@ -41,12 +41,23 @@ def own_turns() -> dict[int, Turn]:
         if thread is threading.main_thread():
             continue
         try:
-            told = Path(f"/proc/self/task/{thread.native_id}/schedstat").read_text()
-            ran, waited, _ = map(int, told.split())
+            ran, waited, _ = map(int, _told(thread.native_id or 0).split())
         except (OSError, ValueError):
             continue  # it has just ended, or this is another kind of system
         turns[thread.native_id or 0] = Turn(ran_ns=ran, waited_ns=waited)
     return turns
+
+
+def _told(thread: int) -> bytes:
+    """Return what Linux tells of a thread; a pathlib.Path takes three times as long.
+
+    Ten environments ask twice a second of twenty threads.
+    """
+    told = os.open(f"/proc/self/task/{thread}/schedstat", os.O_RDONLY)
+    try:
+        return os.read(told, 128)
+    finally:
+        os.close(told)
 
 
 class Starving:

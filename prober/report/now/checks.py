@@ -58,9 +58,13 @@ def _streams(live: Live) -> Check:
     if not away:
         words = "streams up" if live.consumers else "no stream yet"
         return Check(name="streams", well=bool(live.consumers), words=words)
+    by_detail: dict[str, list[str]] = {}
+    for each in away:
+        by_detail.setdefault(each.detail, []).append(each.name)
     words = "; ".join(
-        f"{each.name} is not attached" + (f": {each.detail}" if each.detail else "")
-        for each in away
+        f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} not attached"
+        + (f": {detail}" if detail else "")
+        for detail, names in by_detail.items()
     )
     return Check(name="streams", well=False, words=words)
 

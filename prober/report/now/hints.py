@@ -127,7 +127,8 @@ HINTS: tuple[tuple[_Holds, _Words], ...] = (
         # Nothing is on fire: what is left to decide is what is risked next.
         lambda _, condition: condition is Condition.OVER_BUDGET,
         lambda c: (
-            f"hold what is risky until then | prober report {c.known.environment}"
+            "hold risky changes until the budget has recovered | "
+            f"prober report {c.known.environment}"
         ),
     ),
     (

@@ -142,8 +142,9 @@ def _nines(seen: Seen) -> tuple[str, str]:
     bound = max(0.0, -math.log10(worth.upper95))
     supported = f"≥ {int(bound * 100) / 100:.2f}"
     if bad:
-        lost = slo.one_in(bad, total)
-        return slo.format_nines(bad, total), f"{lost} lost; supports {supported}"
+        lost = f"{slo.one_in(bad, total)} lost"
+        promise = f"supports {supported}" if bound >= _LEAST_NINES else "no nines yet"
+        return slo.format_nines(bad, total), f"{lost}; {promise}"
     if bound < _LEAST_NINES:
         return "none lost", f"of {total:,}: too few for nines"
     return f"{supported} nines", f"none of {total:,} lost"

@@ -42,7 +42,8 @@ def health(seen: Seen) -> Table | None:
         rows.append(
             ("others' messages seen", rate(live.foreign_rate), "more than none")
         )
-    rows += [("agent's metrics", f"not read: {why}", "") for why in live.unread]
+    if live.unread:
+        rows.append(("agents whose metrics cannot be read", f"{len(live.unread)}", ""))
     rows.append(("results that wait for the store", f"{live.waiting:,}", ""))
     return Table(header=("last minute", "measured", "bound"), rows=tuple(rows))
 

@@ -201,7 +201,7 @@ def test_budget_that_is_spent() -> None:
 
     assert Condition.OVER_BUDGET is found.condition
     assert "99 %/30 d: spent 2.5 times over" == lines(found)["budget"]
-    assert lines(found)["do"].startswith("hold what is risky")
+    assert lines(found)["do"].startswith("hold risky changes")
 
 
 def test_own_share_of_the_traffic() -> None:
@@ -254,6 +254,23 @@ def test_few_messages_are_no_percentage() -> None:
 
     told = lines(now(known(lives=[live(late)])))["now"]
     assert "1 of 3 overdue > 5 s on rlp; final at 60 s" == told
+
+
+def test_consumers_that_are_away_for_one_reason_are_told_in_one_breath() -> None:
+    """A reason that all of them have is told once."""
+    away = {"connected": False, "detail": "no connection to the agent"}
+    found = now(known(lives=[live(consumer("rlp", **away), consumer("v1", **away))]))
+
+    (streams,) = (each for each in found.checks if each.name == "streams")
+    assert "rlp and v1 are not attached: no connection to the agent" == streams.words
+
+
+def test_metrics_of_an_agent_that_cannot_be_read() -> None:
+    """It is told beside what else is known of the platform, also when all is well."""
+    why = "no connection to the agent's metrics at 10.0.0.1:14824"
+
+    assert why == lines(now(known(lives=[live(unread=(why,))])))["platform"]
+    assert "platform" not in lines(now(known()))
 
 
 def test_worst_first() -> None:
