@@ -88,7 +88,9 @@ def received(
             envelopes += [envelope] * (2 if rng.random() < twice else 1)
     if disorder:
         rng.shuffle(envelopes)
-    parts = [envelopes[n : n + BATCH] for n in range(0, len(envelopes), BATCH)]
+    # As many batches as without duplicates: one more group would cost more than they.
+    size = -(-len(envelopes) * BATCH // MESSAGES)
+    parts = [envelopes[n : n + size] for n in range(0, len(envelopes), size)]
     return [EnvelopeBatch(batch=part).SerializeToString() for part in parts]
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from prober.histogram import Histogram
 from prober.ledger import Deadlines, Fate, Ledger, Tally, join_spans, spans_of
+from prober.ledger.tally import first_of_each
 from prober.plan import Plan, Sizes
 from prober.records import Kind, Span
 from prober.stamp import Sightings
@@ -357,3 +358,14 @@ def test_together_is_as_one_after_the_other(
             arrive(single, number, at_ns=at)
 
     assert facts(single) == facts(grouped)
+
+
+@pytest.mark.parametrize("step", [1, 3, 10_000_000], ids=["dense", "loose", "sparse"])
+def test_the_first_of_each_number_is_the_one_that_came_first(step: int) -> None:
+    """However far apart the numbers lie, and wherever the others of it come."""
+    numbers = np.random.default_rng(1).integers(0, 300, 500) * step + 7
+    told = numbers.tolist()
+    expected = [told.index(number) == at for at, number in enumerate(told)]
+
+    assert expected == first_of_each(numbers).tolist()
+    assert not all(expected)
