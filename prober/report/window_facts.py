@@ -8,7 +8,7 @@ from prober.clock import NS
 from prober.history import Annotation
 from prober.report import facts
 from prober.report.answer import left
-from prober.report.environment import EnvironmentReport
+from prober.report.environment import WORST_BURST, EnvironmentReport
 from prober.report.facts import Fact, Table, counter_text, gaps_text
 from prober.report.incidents import Incident, Noted
 from prober.report.slots import DAY_NS
@@ -23,6 +23,7 @@ from prober.report.words import (
     tight,
     times,
 )
+from prober.slo.blocking import HOLE_S
 
 MOST_INCIDENTS = 5
 _MOST_NOTES = 3
@@ -323,11 +324,24 @@ def _read(report: EnvironmentReport) -> Iterable[Fact]:
 
 def _judged(report: EnvironmentReport) -> str:
     """Return the assumptions behind the bound."""
-    told = f"95 % confidence, one-sided, over hours; W = {report.worst_burst:,}"
+    told = f"95 % confidence, one-sided, over hours; {_burst(report)}"
     longest = max((each.lengthened for each in report.consumers), default=1)
     if longest > 1:
         told += f"; losses lie side by side, so {longest:,} hours were taken as one"
     return told
+
+
+def _burst(report: EnvironmentReport) -> str:
+    """Return what one drop is taken to cost, and how that was chosen."""
+    size, run = report.worst_burst, report.run
+    rate = -(-run.plan.messages * NS // run.every_ns) if run and run.every_ns else 0
+    if size == WORST_BURST:
+        why = "a lap of a router's ring"
+    elif size == slo.auto_worst_burst(rate=rate):
+        why = f"what {HOLE_S} s cost in which nobody sees a hole, at {rate:,}/s"
+    else:
+        why = "as it was declared"
+    return f"W = {size:,}, {why}"
 
 
 def _run(report: EnvironmentReport) -> Iterable[Fact]:

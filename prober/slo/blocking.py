@@ -8,6 +8,8 @@ from prober.slo.tallies import Tally, add, tally
 SIGNIFICANT = 0.01
 """Lossy blocks that follow each other more often than by such a chance are not
 independent."""
+HOLE_S = 120
+"""So long at most nobody sees that old subscriptions are left behind."""
 
 
 def blocks(cycles: Iterable[tuple[int, int]], worst_burst: int) -> tuple[Tally, ...]:
@@ -82,7 +84,7 @@ def auto_worst_burst(
     ours: int = 1,
     through: int = 1,
     rate: int = 0,
-    hole_s: int = 120,
+    hole_s: int = HOLE_S,
     largest_seen: int = 0,
 ) -> int:
     """Return the most probe messages that one drop can cost, as `auto` assumes it.

@@ -263,3 +263,20 @@ def test_histogram_at_rest_has_the_same_quantiles() -> None:
     expected = [both.quantile(q) for q in (0.5, 0.9, 0.99, 0.999, 1)]
     told = [found.p50, found.p90, found.p99, found.p999, found.max]
     assert [e / NS for e in expected if e is not None] == told
+
+
+@pytest.mark.parametrize(
+    ("size", "why"),
+    [
+        (1_000, "a lap of a router's ring"),
+        (2_040, "what 120 s cost in which nobody sees a hole, at 17/s"),
+        (500, "as it was declared"),
+    ],
+)
+def test_how_the_worst_burst_was_chosen(size: int, why: str) -> None:
+    """It stands where it is said how it was judged: all that is supported rests on it."""
+    run = histories.run(worst_burst=size)
+    month = dataclasses.replace(histories.month(), run=run)
+    facts = dict(window_facts.after(build_environment(month)))
+
+    assert f"over hours; W = {size:,}, {why}" in facts["judged"]
