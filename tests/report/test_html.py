@@ -69,6 +69,19 @@ def test_a_page_fits_its_screen(name: str, width: int, chromium: Browser) -> Non
     assert figures == shown
 
 
+@pytest.mark.parametrize("name", renew.SUBJECTS)
+def test_what_was_lost_is_seen_on_a_phone(name: str, chromium: Browser) -> None:
+    """Nobody has to push a table aside to see what was lost."""
+    url = (renew.EXAMPLES / name / "report.html").as_uri()
+
+    with browser.visit(chromium, url, width=390) as seen:
+        loud = seen.page.locator("td.loud:visible")
+        ends = loud.evaluate_all("all => all.map(c => c.getBoundingClientRect().right)")
+
+    assert all(end <= 390 for end in ends)
+    assert ends or name in ("met", "upgrade")
+
+
 @pytest.mark.parametrize("width", [320, 1280])
 def test_long_names_fit_the_screen(
     width: int, chromium: Browser, tmp_path: Path
