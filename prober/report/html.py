@@ -19,7 +19,7 @@ from prober.report.html_run import run_page
 from prober.report.html_window import environment_page, overview_page
 from prober.report.model import Report
 from prober.report.pages import calibrated
-from prober.report.styles import page_style
+from prober.report.styles import ink_of, page_style
 from prober.report.templating import templates
 
 
@@ -45,6 +45,7 @@ def page(subject: Subject, *, drawn: Callable[[Chart], Markup] | None = None) ->
             style=Markup(style),  # noqa: S704
             style_hash=digest,
             drawn=drawn,
+            ink_of=ink_of,
         )
     )
 

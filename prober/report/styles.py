@@ -12,6 +12,7 @@ _USED = re.compile(r"var\((--[a-z]+)\)")
 _BLOCK = re.compile(r"^:root \{.*?^\}\n", re.MULTILINE | re.DOTALL)
 _RULE = re.compile(r"^(\.chart [^{]*?) \{ (.*); \}$", re.MULTILINE)
 _ELEMENT = re.compile(r'<(\w+)(?=[ />])(?:([^>]*?) class="([^"]*)")?')
+_INKS = {"good": "--green", "bad": "--red", "unsure": "--amber", "none": "--blue"}
 _MEDIA = re.compile(r"^@media .*?^\}\n", re.MULTILINE | re.DOTALL)
 
 
@@ -66,6 +67,11 @@ def palette(*, dark: bool = False) -> dict[str, str]:
     blocks = re.findall(r":root \{(.*?)\}", _read("charts/charts.css"), re.DOTALL)
     light, *others = (dict(_VARIABLE.findall(each)) for each in blocks)
     return light | others[0] if dark else light
+
+
+def ink_of(look: str) -> str:
+    """Return the colour of a verdict on light paper, by how it looks."""
+    return palette()[_INKS[look]]
 
 
 def _read(name: str) -> str:

@@ -10,11 +10,10 @@ from prober.report.charts.svg import box, join, path, tag, text
 from prober.report.formats import Subject
 from prober.report.html import pages
 from prober.report.html_parts import Page
-from prober.report.styles import palette, picture_style
+from prober.report.styles import ink_of, palette, picture_style
 
 _WIDTH, _MARGIN = 800, 40
 _CHARTS = 4
-_COLOURS = {"good": "--green", "bad": "--red", "unsure": "--amber", "none": "--blue"}
 _STYLE = """
 text { font-family: sans-serif; fill: INK; }
 .paper { fill: PAPER; }
@@ -41,7 +40,7 @@ def picture(page: Page) -> Markup:
         y += 30 + chart.height + 30
     colours = palette()
     style = _STYLE.replace("INK", colours["--ink"]).replace("QUIET", colours["--quiet"])
-    style = style.replace("STATUS", colours[_COLOURS[page.look]])
+    style = style.replace("STATUS", ink_of(page.look))
     style = style.replace("PAPER", colours["--paper"])
     told = f"{page.title}: {page.answer[0][0]}. {page.answer[0][1]}"
     return tag(
