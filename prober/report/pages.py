@@ -141,7 +141,7 @@ def overview(subject: Environments) -> Screen:
 
 def _row(report: EnvironmentReport) -> tuple[str, ...]:
     worst = report.worst
-    stands = standing(report).removesuffix(" budget")
+    stands = standing(report)
     if worst is None:
         return (report.environment, stands, "", "", "", "", "")
     bad, total = worst.valid.bad, worst.valid.accepted
