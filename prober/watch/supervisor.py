@@ -231,7 +231,7 @@ class Supervisor:
             self._is_away(words, ours=False)
 
     def _asked(self, where: str, why: str) -> None:
-        """Take in whether an agent's metrics were read; tell of it when that changes."""
+        """Take in whether an agent's metrics were read; tell when that changes."""
         if not self.measuring.ask(where, why):
             return
         if why:

@@ -274,7 +274,7 @@ def test_histogram_at_rest_has_the_same_quantiles() -> None:
     ],
 )
 def test_how_the_worst_burst_was_chosen(size: int, why: str) -> None:
-    """It stands where it is said how it was judged: all that is supported rests on it."""
+    """It stands where it is said how it was judged: what is supported rests on it."""
     run = histories.run(worst_burst=size)
     month = dataclasses.replace(histories.month(), run=run)
     facts = dict(window_facts.after(build_environment(month)))
