@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, func, null, select
 
 from prober.errors import StoreError
 from prober.history import Annotation, CycleRecord, Live, Mode, RunRecord, adjudicated
@@ -16,6 +16,12 @@ from prober.store.codecs import (
 )
 from prober.store.marks import decisions
 from prober.store.schema import annotations, cycles, environments, kept, live, runs
+
+BARE = tuple(
+    each if each.name != "latency" else null().label("latency") for each in cycles.c
+)
+"""The columns of a cycle without its latencies, which are most of what there is to
+read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +108,20 @@ def find_cycles(
     due = cycles.c.scheduled_ns
     asked = asked.order_by(due if oldest_first else due.desc(), cycles.c.consumer)
     return _read(connection, asked, measured=measured)
+
+
+def recent(connection: Connection, environment: str, from_ns: int) -> list[CycleRecord]:
+    """Return the continuous cycles due since a time, open ones too, newest first.
+
+    Without their latencies.
+    """
+    asked = select(*BARE).where(
+        cycles.c.environment == environment,
+        cycles.c.mode == "continuous",
+        cycles.c.scheduled_ns >= from_ns,
+    )
+    asked = asked.order_by(cycles.c.scheduled_ns.desc(), cycles.c.consumer)
+    return _read(connection, asked, measured=False)
 
 
 def _read(

@@ -207,6 +207,14 @@ class Store:
                 measured=measured,
             )
 
+    def recent(self, environment: str, from_ns: int) -> list[CycleRecord]:
+        """Return the continuous cycles due since a time: newest first, open ones too.
+
+        As people judged them, and without their latencies.
+        """
+        with transaction(self._engine, writes=False) as connection:
+            return reading.recent(connection, environment, from_ns)
+
     def latest(self, environment: str) -> tuple[CycleRecord, ...]:
         """Return the newest final continuous cycle, as every consumer saw it.
 

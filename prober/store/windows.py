@@ -29,7 +29,7 @@ from prober.slo.summaries import (
 from prober.store.codecs import cycle_of, figures_of_row, hour_of
 from prober.store.marks import decisions
 from prober.store.missed import UNOWNED
-from prober.store.reading import find_annotations, find_runs
+from prober.store.reading import BARE, find_annotations, find_runs
 from prober.store.retention import cycles_from_ns
 from prober.store.schema import STATES, cycles, environments, hours
 from prober.store.vitals import vitals
@@ -65,7 +65,7 @@ def summary(
 ) -> Summary:
     """Return what the same window comes to, without its course."""
     made = decisions(connection, environment)
-    whole, ends = _parts(connection, environment, from_ns, to_ns, made)
+    whole, ends = _parts(connection, environment, (from_ns, to_ns), made, BARE)
     asked = select(hours.c.start_ns, hours.c.consumer, *_FIGURES).where(whole)
     found = [*map(figures_of_row, connection.execute(asked).all())]
     found += [(hour.start_ns, *figures_of(hour)) for hour in ends]
@@ -103,7 +103,7 @@ def _hours(
     made: Sequence[Annotation],
 ) -> list[HourRecord]:
     """Return the hours of a window."""
-    whole, ends = _parts(connection, environment, from_ns, to_ns, made)
+    whole, ends = _parts(connection, environment, (from_ns, to_ns), made)
     rows = connection.execute(select(hours).where(whole))
     found = [*map(hour_of, rows.all()), *ends]
     return sorted(found, key=lambda hour: (hour.consumer, hour.start_ns))
@@ -112,9 +112,9 @@ def _hours(
 def _parts(
     connection: Connection,
     environment: str,
-    from_ns: int,
-    to_ns: int,
+    window: tuple[int, int],
     made: Sequence[Annotation],
+    columns: Sequence[Any] = tuple(cycles.c),
 ) -> tuple[ColumnElement[bool], list[HourRecord]]:
     """Return which hours are whole in a window, and what it holds of others.
 
@@ -122,6 +122,7 @@ def _parts(
     |····|═══════════|═══════════|═══════════|═════|····|
      cycles                                         cycles
     """
+    from_ns, to_ns = window
     whole_from = -(-from_ns // HOUR_NS) * HOUR_NS
     whole_to = to_ns // HOUR_NS * HOUR_NS
     kept_ns = cycles_from_ns(connection)
@@ -138,20 +139,21 @@ def _parts(
         parts = [(from_ns, to_ns)]
     else:
         parts = [(from_ns, whole_from), (whole_to, to_ns)]
-    cut = (_final_in(connection, environment, *part, made) for part in parts)
+    cut = (_final_in(connection, environment, part, made, columns) for part in parts)
     return whole, hours_of(chain.from_iterable(cut))
 
 
 def _final_in(
     connection: Connection,
     environment: str,
-    from_ns: int,
-    to_ns: int,
+    part: tuple[int, int],
     made: Sequence[Annotation],
+    columns: Sequence[Any],
 ) -> list[CycleRecord]:
+    from_ns, to_ns = part
     if from_ns >= to_ns:
         return []
-    asked = select(cycles).where(*_in_window(environment, from_ns, to_ns))
+    asked = select(*columns).where(*_in_window(environment, from_ns, to_ns))
     return [adjudicated(cycle_of(row), made) for row in connection.execute(asked)]
 
 

@@ -3,10 +3,10 @@
 A store is read; nothing is asked of a daemon.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
-from prober.history import Live
+from prober.history import CycleRecord, Live
 from prober.report.now import Known
 from prober.report.now.case import RECENT_NS
 from prober.slo import Summary
@@ -18,6 +18,8 @@ WINDOW_NS = 30 * 86_400 * 1_000_000_000
 
 Window = Callable[[str, int, int], Summary]
 """Reads an environment from one time up to another, as `Store.summary` does."""
+Recent = Callable[[str, int], Sequence[CycleRecord]]
+"""Reads the continuous cycles due since a time, as `Store.recent` does."""
 
 
 def known(
@@ -25,14 +27,17 @@ def known(
     now_ns: int,
     names: Collection[str] = (),
     lives: Iterable[Live] = (),
+    *,
     window: Window | None = None,
+    recent: Recent | None = None,
 ) -> list[Known]:
     """Return what is known of environments, by default of all that were ever watched.
 
     `lives` are words of daemons that the store may not have yet; `window` reads
-    windows, where somebody keeps them.
+    windows, where somebody keeps them, and `recent` the last hour, where its latencies
+    are needed, too.
     """
-    window = window or store.summary
+    window, recent = window or store.summary, recent or store.recent
     fresher = {(each.environment, each.daemon): each for each in lives}
     told = {(each.environment, each.daemon): each for each in store.live()}
     words = list((told | fresher).values())
@@ -42,7 +47,7 @@ def known(
     watched_now = {each.environment for each in words if not each.ended}
     return [
         replace(
-            _of_one(store, name, now_ns, window),
+            _of_one(store, name, now_ns, window, recent),
             lives=[each for each in words if each.environment == name],
             # What a daemon left firing when it went, fires no more.
             firing=severities(states, name) if states and name in watched_now else None,
@@ -51,13 +56,15 @@ def known(
     ]
 
 
-def _of_one(store: Store, name: str, now_ns: int, window: Window) -> Known:
+def _of_one(
+    store: Store, name: str, now_ns: int, window: Window, recent: Recent
+) -> Known:
     runs = store.runs(name, mode="continuous", limit=1)
     window_ns = (runs[0].window_ns if runs else None) or WINDOW_NS
     return Known(
         environment=name,
         at_ns=now_ns,
         lives=(),
-        recent=store.cycles(name, mode="continuous", from_ns=now_ns - RECENT_NS),
+        recent=recent(name, now_ns - RECENT_NS),
         window=window(name, now_ns + 1 - window_ns, now_ns + 1) if runs else None,
     )

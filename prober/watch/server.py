@@ -14,6 +14,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Generator
+from importlib import import_module
 
 import uvicorn
 from starlette.applications import Starlette
@@ -153,6 +154,8 @@ async def serve(listening: socket.socket) -> None:
     server = _Server(config)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.serve(sockets=[listening]))
+        # What bounds are worked out with: the first who looks need not wait for it.
+        tasks.create_task(asyncio.to_thread(import_module, "scipy.special"))
         renewing = tasks.create_task(renew(asked.tls, config.ssl, board.clock))
         while (snapshot := await read(pipe)) is not None:
             board.put(snapshot)

@@ -4,6 +4,7 @@ import pytest
 
 from prober import slo
 from prober.clock import NS
+from prober.histogram import Histogram
 from prober.history import HOUR_NS, CycleRecord, hours_of
 from prober.records import PlatformIncrease, Span, State
 from prober.store import Known, Store
@@ -109,6 +110,20 @@ def test_a_window_cuts_hours_at_both_ends(store: Store) -> None:
         assert len(inside) == sum(states)
         summed = store.summary("production", from_ns, to_ns)
         assert slo.evidence_of_hours(found.hours) == summed.evidence
+
+
+def test_recent_cycles_are_those_of_the_list_without_latencies(store: Store) -> None:
+    """Newest first, open ones too, as people judged them, continuous ones alone."""
+    store.put_cycles([cycle(n, State.LOSS) for n in range(5)])
+    store.put_cycles([cycle(5, None), cycle(6, mode="ad_hoc")])
+    store.annotate(annotation("reclassify", text="ours", state=State.INVALID))
+    from_ns = START_NS + 2 * MINUTE_NS
+
+    listed = store.cycles("production", mode="continuous", from_ns=from_ns)
+    assert any(each.latency.buckets for each in listed)
+    assert [replace(each, latency=Histogram().freeze()) for each in listed] == (
+        store.recent("production", from_ns)
+    )
 
 
 def test_a_summary_tells_the_same_as_the_history(store: Store) -> None:

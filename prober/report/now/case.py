@@ -27,7 +27,8 @@ class Known:
     lives: Sequence[Live]
     """The last word of each daemon that watches it, of whatever time."""
     recent: Sequence[CycleRecord]
-    """Its continuous cycles of the last hour, as adjudicated, open ones among them."""
+    """Its continuous cycles of the last hour, as adjudicated, open ones among them;
+    latencies may not have been read."""
     window: slo.Summary | None
     """Over the window of its objective; None while there is none."""
     firing: frozenset[str] | None = None

@@ -176,6 +176,9 @@ class Eyes:
                 at_ns,
                 lives=_lives(snapshot),
                 window=lambda *window: self._stand(store, *window).summary,
+                recent=lambda name, from_ns: store.cycles(
+                    name, mode="continuous", from_ns=from_ns
+                ),
             )
         except ProberError as error:
             return self._blind(snapshot, at_ns, str(error))
