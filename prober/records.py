@@ -364,6 +364,9 @@ class RunResult:
     plan: PlanFacts
     rate_achieved: float | None
     """Messages a second, first to last send; None when fewer than two were sent."""
+    send_lag: Histogram | None = None
+    """How long after it was due each batch was sent; None where nothing was paced, or
+    where that is not kept."""
     written_to: tuple[str, ...]
     writers: tuple[WriterResult, ...] = ()
     consumers: tuple[ConsumerResult, ...]

@@ -385,6 +385,16 @@ async def test_rate_is_open_loop() -> None:
     assert abs(result.rate_achieved - 250) < 1
 
 
+async def test_how_late_batches_were_sent_is_told() -> None:
+    """Of each batch that was due at some time; the clock of tests is never late."""
+    paced = await Bench(messages=500, cycles=5, rate=Fraction(250)).run()
+    unpaced = await Bench(messages=500, cycles=5, rate=None).run()
+
+    assert paced.send_lag is not None
+    assert (250, 0) == (paced.send_lag.count, paced.send_lag.max_ns)
+    assert unpaced.send_lag is None
+
+
 def test_marks_of_aids() -> None:
     """Primers and trailers are no messages."""
     assert {Mark.PRIMER, Mark.TRAILER} == set(Mark) - {Mark.of(kind) for kind in Kind}

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from prober.clock import NS, Clock
 from prober.errors import CouldNotProbe, NeverPrimed, ProberError
+from prober.histogram import Histogram
 from prober.ingress.envelopes import Encoder
 from prober.ledger import Ledger
 from prober.plan import Send
@@ -85,10 +86,7 @@ class _Probe:
             self.ledger, self.consumers, clock=clock, deadlines=job.deadlines
         )
         self.health = Health(
-            clock,
-            self.ledger.fault,
-            job.poll_seconds,
-            most_memory=job.most_memory,
+            clock, self.ledger.fault, job.poll_seconds, most_memory=job.most_memory
         )
         self._primers = Primers(self._encoder, clock)
         self._blindness = [self._blindness_of(name) for name in self.consumers]
@@ -97,6 +95,7 @@ class _Probe:
         self._sends: list[int] = []
         """Times of the first and the last batch, in nanoseconds."""
         self._last_count = 0
+        self._send_lag = Histogram()
         self._cycles_begun = 0
         self._phase = Phase.PRIMING
         self._interrupted_ns = 0
@@ -228,6 +227,7 @@ class _Probe:
                 self._cycles_begun = send.cycle + 1
                 span = self._job.plan.span_of(send.cycle)
                 self._controls.on_open(send.cycle, span, now_ns)
+            self._send_lag.add_one(now_ns - start_ns - send.due_ns)
             self.ledger.attempt(send.span, send.cycle, now_ns)
             self._sends = [*self._sends[:1], now_ns]
             self._last_count = send.span.count
@@ -411,6 +411,7 @@ class _Probe:
             ended_at_ns=now_ns,
             partial=self._stop.is_set(),
             rate_achieved=achieved,
+            send_lag=None if self._job.plan.rate is None else self._send_lag,
             written_to=tuple(
                 dict.fromkeys(e.written_to for e in writer.results() if not e.trouble)
             ),

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from prober import slo
 from prober.clock import NS
+from prober.histogram import Histogram
 from prober.ledger.scraped import EXPIRED
 from prober.records import BufferDrops, Reached, State, WriterResult
 from prober.report import paths
@@ -391,7 +392,16 @@ def _rate(report: Report) -> str:
     asked = "as fast as possible" if plan.rate_asked is None else rate(plan.rate_asked)
     got = "too few to tell" if achieved is None else rate(achieved)
     kinds = "+".join(kind.value for kind in plan.kinds)
-    return f"asked {asked}, achieved {got}; {kinds}, {plan.size} bytes"
+    late = _sent_late(report.result.send_lag)
+    return f"asked {asked}, achieved {got}{late}; {kinds}, {plan.size} bytes"
+
+
+def _sent_late(lag: Histogram | None) -> str:
+    """Return how smooth the pacing was: how late batches went out, if any were due."""
+    if lag is None or lag.max_ns is None:
+        return ""
+    p99, longest = (duration((lag.quantile(q) or 0) / NS) for q in (0.99, 1))
+    return f", each batch sent within {p99} (p99), {longest} at most"
 
 
 def _control(report: Report) -> Iterable[Fact]:

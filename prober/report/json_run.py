@@ -8,7 +8,8 @@ from dataclasses import asdict
 
 from prober import slo
 from prober.clock import NS
-from prober.records import Command, PlanFacts, Span, WriterResult
+from prober.histogram import Histogram
+from prober.records import Command, PlanFacts, RunResult, Span, WriterResult
 from prober.report.cost import Cost
 from prober.report.json_values import (
     Json,
@@ -63,15 +64,35 @@ def _run(report: Report) -> dict[str, Json]:
         "seed": result.seed,
         "partial": result.partial,
         "written_to": list(result.written_to),
-        "plan": _plan(result.plan, result.rate_achieved),
+        "plan": _plan(result.plan, _rate(result)),
     }
 
 
-def _plan(plan: PlanFacts, achieved: float | None) -> dict[str, Json]:
+def _rate(result: RunResult) -> Json:
+    rate: dict[str, Json] = {
+        "asked": result.plan.rate_asked,
+        "achieved": result.rate_achieved,
+    }
+    if result.send_lag is not None:
+        rate["late_seconds"] = _quantiles(result.send_lag)
+    return rate
+
+
+def _quantiles(latencies: Histogram) -> Json:
+    """Return three of them in seconds; each is null where there is nothing."""
+
+    def seconds(q: float) -> Json:
+        ns = latencies.quantile(q)
+        return None if ns is None else ns / NS
+
+    return {"p50": seconds(0.5), "p99": seconds(0.99), "max": seconds(1)}
+
+
+def _plan(plan: PlanFacts, rate: Json) -> dict[str, Json]:
     return {
         "messages": plan.messages,
         "cycles": plan.cycles,
-        "rate": {"asked": plan.rate_asked, "achieved": achieved},
+        "rate": rate,
         "size": plan.size,
         "kinds": [kind.value for kind in plan.kinds],
         "source_id": plan.source_id,
@@ -143,21 +164,13 @@ def _across(across: slo.Across | None) -> Json:
 
 
 def _writer(writer: WriterResult) -> dict[str, Json]:
-    def seconds(q: float) -> Json:
-        ns = writer.blocked.quantile(q)
-        return None if ns is None else ns / NS
-
     return {
         "written_to": writer.written_to,
         "attempted": writer.attempted,
         "accepted": writer.accepted,
         "rejected": writer.rejected,
         "ambiguous": writer.ambiguous,
-        "blocked_seconds": {
-            "p50": seconds(0.5),
-            "p99": seconds(0.99),
-            "max": seconds(1),
-        },
+        "blocked_seconds": _quantiles(writer.blocked),
         "consumers": [
             {
                 "name": each.consumer,

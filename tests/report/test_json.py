@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prober.histogram import Histogram
 from prober.records import RunResult, State
-from prober.report import Report, build
+from prober.report import Report, build, facts
 from prober.report.json import render
 from tests.report import samples
 
@@ -108,6 +109,23 @@ def test_as_fast_as_possible_is_null() -> None:
 
     expected = {"asked": None, "achieved": 48_210.7}
     assert expected == told["run"]["plan"]["rate"]
+
+
+def test_how_late_batches_were_sent_stands_with_the_rate() -> None:
+    """Where it was measured: in seconds, and on the screen in its own words."""
+    lag = Histogram()
+    lag.add([1_000_000] * 99 + [20_000_000])
+    report = build(samples.run(samples.plan(100, 1), send_lag=lag), samples.TARGET)
+
+    told = document(report)
+
+    VALIDATOR.validate(told)
+    late = told["run"]["plan"]["rate"]["late_seconds"]
+    assert {"p50", "p99", "max"} == set(late)
+    assert pytest.approx(0.001, rel=0.04) == late["p99"]
+    assert pytest.approx(0.02) == late["max"]
+    said = dict(facts.facts(report))["rate"]
+    assert ", each batch sent within 1.02 ms (p99), 20.0 ms at most;" in said
 
 
 def test_could_not_probe() -> None:
