@@ -27,10 +27,15 @@ def others(cpu: int, free: Collection[int]) -> tuple[int, ...]:
     return tuple(each for each in free if each != cpu) or (cpu,)
 
 
-_ONE_CPU = ("GRPC_EXPERIMENTS", "-event_engine_client")
-"""gRPC's own threads read from sockets and wake whoever waits for that: on one CPU each
-message then takes two turns more than if who waits reads himself. Unpinned it is all
-the same. gRPC looks at this once, when it is first used."""
+def expect_one() -> None:
+    """Have gRPC work as it does best for who will be held to one CPU.
+
+    Its own threads read from sockets and wake whoever waits for that: on one CPU each
+    message takes two turns more than if who waits reads himself, a tenth of all CPU
+    time. On several it is all the same. To be called before gRPC is imported: it looks
+    then, and once; what somebody chose for himself stays.
+    """
+    os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client")
 
 
 def hold(cpus: Collection[int]) -> None:
@@ -50,8 +55,6 @@ def hold(cpus: Collection[int]) -> None:
         raise UsageError(
             f"there is no CPU {asked} for us here: choose from {known}"
         ) from error
-    if len(cpus) == 1:
-        os.environ.setdefault(*_ONE_CPU)
 
 
 def _threads() -> list[int]:

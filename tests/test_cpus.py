@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -43,36 +44,40 @@ assert (first,) == cpus.usable()
 
 
 @pytest.mark.parametrize(
-    ("given", "held", "chosen"),
+    "command",
     [
-        ({}, "[first]", "-event_engine_client"),
-        ({}, "cpus.usable()", None),
-        ({"GRPC_EXPERIMENTS": "tcp_rcv_lowat"}, "[first]", "tcp_rcv_lowat"),
+        "bench --quick --seconds 0.1 --quiet --pin",
+        "run --messages 1 --cycles 1 --quiet --store none --pin",
     ],
 )
-def test_on_one_cpu_grpc_reads_without_threads_of_its_own(
-    given: dict[str, str], held: str, chosen: str | None
+@pytest.mark.parametrize("given", ["", "tcp_rcv_lowat"])
+def test_grpc_knows_of_one_cpu_before_it_is_imported(
+    command: str, given: str, tmp_path: Path
 ) -> None:
-    """Unless somebody chose for himself what gRPC is to try, or there are several."""
-    code = f"""
-import os
+    """It looks only then; and what a person chose for it is left as it is."""
+    code = """
+import os, sys
 from prober import cpus
-first = cpus.usable()[0]
-cpus.hold({held})
-print(os.environ.get("GRPC_EXPERIMENTS"))
+told = []
+def hook(event, arguments):
+    if event == "import" and arguments[0] == "grpc":
+        told.append(os.environ.get("GRPC_EXPERIMENTS"))
+sys.addaudithook(hook)
+from prober.cli import cli
+cli.main([*sys.argv[1].split(), str(cpus.usable()[0])], standalone_mode=False)
+print(told[0])
 """
-    if held != "[first]" and len(cpus.usable()) == 1:
-        pytest.skip("there is but one CPU")
+    chosen = {"GRPC_EXPERIMENTS": given} if given else {}
     outside = {k: v for k, v in os.environ.items() if k != "GRPC_EXPERIMENTS"}
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", code, command],
         capture_output=True,
         text=True,
-        check=True,
-        env={**outside, **given},
+        check=False,
+        env={**outside, **chosen, "XDG_DATA_HOME": str(tmp_path)},
     )
 
-    assert f"{chosen}\n" == done.stdout
+    assert (given or "-event_engine_client") == done.stdout.strip(), done.stderr
 
 
 @pytest.mark.parametrize("cpu", [100_000, 2**70, -1])

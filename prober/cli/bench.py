@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from prober import cpus
 from prober.cli import values
 
 if TYPE_CHECKING:  # what imports gRPC is imported by who runs
@@ -63,6 +64,9 @@ def bench(
     Exit codes: 0 measured; 2 usage; 4 could not measure; 130 interrupted, after what
     was measured was told.
     """
+    if pin is not None:
+        cpus.expect_one()
+
     from rich.console import Console
 
     from prober.bench.results import render
@@ -88,7 +92,6 @@ async def _measure(
     import tempfile
     from pathlib import Path
 
-    from prober import cpus
     from prober.bench import memory, suite
     from prober.bench.ends import Setting
     from prober.bench.results import Bench

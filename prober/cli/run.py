@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 from click.core import ParameterSource
 
+from prober import cpus
 from prober.cli.deciding import EarlyDecision, LossGuard, followers
 from prober.cli.interrupting import interruptible
 from prober.cli.options import Options, check, run_options
@@ -66,6 +67,9 @@ def run(
     screen goes to standard error, and the exit code is the command's where the probe's
     own would be 0.
     """
+    if given["pin"] is not None:
+        cpus.expect_one()
+
     from prober.cli.resolving import resolve
 
     said = {name for name in given if _was_said(ctx, name)}

@@ -48,10 +48,10 @@ class Figure:
 
 
 @asynccontextmanager
-async def setting(seconds: float, *, pin: bool = True) -> AsyncIterator[Setting]:
+async def setting(seconds: float) -> AsyncIterator[Setting]:
     """Yield what measurements share; this process is held to one CPU meanwhile."""
     free = cpus.usable()
-    pinned = pin and hasattr(os, "sched_setaffinity") and len(free) > 1
+    pinned = hasattr(os, "sched_setaffinity") and len(free) > 1
     with tempfile.TemporaryDirectory() as directory:
         clock = SystemClock()
         suite.provide(Path(directory), clock.now_ns())
@@ -131,7 +131,6 @@ async def figures(seconds: float, rounds: int) -> AsyncIterator[Figure]:
                 measured=f"{1 / took:.2f} M/s",
                 ratio=1 / took / goal,
             )
-    async with setting(seconds, pin=False) as shared:
         yield await _low_rate(shared)
         async for figure in _floor(shared, rounds):
             yield figure
