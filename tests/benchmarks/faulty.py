@@ -8,6 +8,10 @@ websocket. The stack has a process of its own, so that what grows here is the pr
 what that process holds is told beside. Our clock runs four times as fast as the
 stack's, and is what a step of the clock sets. A lap has each kind of fault that there
 is: first those of our own lines, in which no cycle may say that something was lost.
+
+Memory rises for an hour of our clock, eighteen laps: how it stands is worked out from
+the last hour, which is 10,800 records here, of three consumers and a cycle a second.
+The slope is that of the half behind the middle.
 """
 
 import argparse
