@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any, Self, TypeVar
 
 from prober.clock import NS, Clock
@@ -128,7 +129,9 @@ class RenewedGroup(Renewing):
         self.transport = self._example.transport
         self.in_base64 = self._example.in_base64
         self._numbers: dict[tuple[int, int], int] = {}
-        """The connections of all groups: by the group's turn, and its own number."""
+        """The connections of groups that are open: by the group's turn, and its own
+        number."""
+        self._next = count(1)
 
     def expects(self, kind: Kind) -> bool:
         """Tell whether its members' way out can carry a kind of envelope."""
@@ -150,10 +153,14 @@ class RenewedGroup(Renewing):
                         turn.number = self._number(epoch, item.epoch)
                     self._pass_on(replace(item, epoch=turn.number), turn)
         self._tell(Sign.CUT, turn.number, words)
+        # Groups are renewed for months: who is gone needs no number any more.
+        self._numbers = {key: n for key, n in self._numbers.items() if key[0] != epoch}
         return turn.ending
 
     def _number(self, turn: int, epoch: int) -> int:
-        return self._numbers.setdefault((turn, epoch), len(self._numbers) + 1)
+        if (turn, epoch) not in self._numbers:
+            self._numbers[turn, epoch] = next(self._next)
+        return self._numbers[turn, epoch]
 
     def _pass_on(self, item: Arrival | Evidence, turn: "_Turn") -> None:
         if isinstance(item, Arrival):

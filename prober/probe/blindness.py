@@ -7,6 +7,7 @@ primed and the old one saw none of the same primers, every reader of that age is
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 
 from prober.clock import NS, Clock
@@ -24,6 +25,7 @@ FRESH_SECONDS = 10.0
 SETTLE_SECONDS = 2.0
 """How long the old one is given for primers that the fresh one has."""
 LOOK_SECONDS = 1.0
+MOST_FOUND = 100
 LEAST_MISSED = 2
 """Primers that the old one has to miss: one may be lost by itself."""
 
@@ -44,8 +46,8 @@ class Blindness:
         self._name, self._consumer = name, consumer
         self._clock, self._ledger = clock, ledger
         self._scanner, self._primers = scanner, primers
-        self.found: list[str] = []
-        """A sentence for each time that the consumer was blind."""
+        self.found: deque[str] = deque(maxlen=MOST_FOUND)
+        """A sentence for each time that the consumer was blind, of many the last."""
 
     async def watch(self, writers: Writers) -> None:
         """Look every second, for as long as the run lasts."""
