@@ -41,6 +41,8 @@ class Certificates:
         """Show what the files hold by now from the next handshake on.
 
         Files that do not fit together, as half-way through a renewal, change nothing.
+        An authority is added: one that its file no longer has is trusted until a
+        restart, as are the connections that it opened.
         """
         with contextlib.suppress(OSError):
             self.context()
