@@ -120,7 +120,8 @@ def who(case: Case) -> str:
     if rest:
         return (
             f"{' and '.join(case.missing)} alone; {' and '.join(rest)} "
-            f"{'gets' if len(rest) == 1 else 'get'} all: lost on its own way out"
+            f"{'gets' if len(rest) == 1 else 'get'} all: lost on "
+            f"{'its' if len(case.missing) == 1 else 'their'} own way out"
         )
     if len(case.missing) == 1:
         return f"{case.missing[0]}, the only consumer: nothing to compare with"
