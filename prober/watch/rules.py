@@ -263,7 +263,8 @@ def _general() -> Iterator[Json]:
         "annotations": {
             "summary": (
                 "{{ if $labels.env }}{{ $labels.env }}: {{ end }}{{ $labels.what }} "
-                "ends in {{ $value | humanizeDuration }}"
+                "{{ if gt $value 0.0 }}ends in {{ $value | humanizeDuration }}"
+                "{{ else }}has expired{{ end }}"
             ),
             "description": "Renew {{ $labels.file }}; it is read again.",
         },

@@ -57,11 +57,20 @@ def test_a_hostile_name(tmp_path: Path) -> None:
 SERIES = Path(__file__).with_name("rules_test.yml").read_text()
 
 
-def fires(folder: Path, alert: str, *, lost: int, cycles: int, last: str) -> str:
+def fires(
+    folder: Path,
+    alert: str,
+    *,
+    lost: int = 0,
+    cycles: int = 0,
+    last: str = "0+60x400",
+    ends: int = 10**9,
+) -> str:
     """Return what promtool says when nothing is expected to fire after five hours."""
     check(folder, OBJECTIVE)
     filled = SERIES.replace("LOST", str(lost)).replace("CYCLES", str(cycles))
     filled = filled.replace("LAST", last).replace("ALERT", alert)
+    filled = filled.replace("ENDS", str(ends))
     (folder / "test.yml").write_text(filled)
     return promtool("test", "rules", "test.yml", cwd=folder)
 
@@ -145,3 +154,19 @@ def test_an_environment_that_is_not_there(tmp_path: Path) -> None:
     assert 0 != done.exit_code
     assert isinstance(done.exception, UsageError)
     assert "prod" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [
+        (5 * 3_600 + 14 * 86_400, ""),
+        (5 * 3_600 + 86_400, "its certificate ends in 1d 0h 0m 0s"),
+        (5 * 3_600 - 1, "its certificate has expired"),
+    ],
+)
+def test_certificates(tmp_path: Path, ends: int, expected: str) -> None:
+    """A fortnight before one ends, and when it has, a ticket says which it is."""
+    said = fires(tmp_path, "ProbeCertificateExpiry", ends=ends)
+
+    assert (not expected) == said.startswith("0\n")
+    assert expected in said
