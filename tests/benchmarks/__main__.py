@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
 
 async def _whole(*, short: bool) -> list[str]:
     """Print what is measured of the whole; return the ratios that are grossly low."""
-    seconds, rounds = (1.0, 1) if short else (3.0, 3)
+    seconds, rounds = (1.0, 1) if short else (3.0, 5)
     if short:
         async with whole.setting(seconds) as shared:
             over, _ = await whole.ratio(shared, rounds)
