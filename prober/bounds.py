@@ -92,6 +92,8 @@ BOUNDS: Mapping[str, Bound] = {
     ),
 }
 
+WRITE_MAX = "write_max_seconds"
+"""How long the way in held a writer up: measured beside, and no fault of ours."""
 RSS_LIMIT = "rss_limit_bytes"
 """The figure that tells what `rss_bytes` may be, as it is configured."""
 

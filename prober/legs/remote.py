@@ -113,7 +113,7 @@ class RemoteWriting:
     def _take(self, message: wire.FromLeg) -> None:
         match message:
             case wire.Sent():
-                self.account.blocked.add([message.blocked_ns])
+                self.account.hold_up(message.blocked_ns)
                 self._before_it -= 1
                 self._room.release()
             case wire.Told():

@@ -146,7 +146,7 @@ class _Probe:
                 tasks.create_task(each.watch(writer)) for each in self._blindness
             )
             if self._controls.on_look is not None:
-                looking = self._looking.watch(self._controls.on_look)
+                looking = self._looking.watch(self._controls.on_look, writer)
                 background.append(tasks.create_task(looking))
             await self._send(writer)
             self._enter(Phase.DRAINING)

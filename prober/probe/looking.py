@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 
-from prober.clock import Clock
+from prober.clock import NS, Clock
 from prober.ledger import Deadlines, Ledger
 from prober.probe.consumer import Consumer
 from prober.probe.job import Attachment, OnLook
 from prober.probe.reading import Reading
+from prober.probe.writers import Writers
 
 LOOK_SECONDS = 1.0
 
@@ -25,17 +26,22 @@ class Looking:
         self._ledger, self._consumers = ledger, consumers
         self._clock, self._deadlines = clock, deadlines
 
-    async def watch(self, tell: OnLook) -> None:
+    async def watch(self, tell: OnLook, writers: Writers) -> None:
         """Tell, for as long as the run sends."""
         while True:
             now_ns = self._clock.now_ns()
-            due = self._ledger.due(now_ns)
+            due, write = self._ledger.due(now_ns), writers.longest_ns() / NS
             tell(
-                {name: self._attachment(name, due, now_ns) for name in self._consumers}
+                {
+                    name: self._attachment(name, due, write, now_ns)
+                    for name in self._consumers
+                }
             )
             await self._clock.sleep(LOOK_SECONDS)
 
-    def _attachment(self, name: str, due: int, now_ns: int) -> Attachment:
+    def _attachment(
+        self, name: str, due: int, write_seconds: float, now_ns: int
+    ) -> Attachment:
         ledger, late_ns = self._ledger, self._deadlines.late_after_ns
         consumer, presence = self._consumers[name], ledger.presence(name)
         overdue = ledger.overdue(name, now_ns)
@@ -51,6 +57,7 @@ class Looking:
             stall_seconds=stall,
             waited_bytes=leg.waited_bytes() if isinstance(leg, Reading) else 0,
             foreign=leg.foreign() if isinstance(leg, Reading) else None,
+            write_seconds=write_seconds,
             under_way=ledger.under_way(name),
             due=due,
             overdue=overdue,

@@ -87,6 +87,14 @@ class Writers:
         """Get every peer's word on what was sent, or give up after some time."""
         await asyncio.gather(*(leg.flush(seconds) for leg in self._opened))
 
+    def longest_ns(self) -> int:
+        """Return the longest that a batch held any of them up since the last call."""
+        accounts = [leg.account for leg in self._opened]
+        longest = max((each.longest_ns for each in accounts), default=0)
+        for each in accounts:
+            each.longest_ns = 0
+        return longest
+
     def results(self) -> tuple[WriterResult, ...]:
         """Return the account of each leg."""
         return tuple(

@@ -62,8 +62,15 @@ class Account:
         default_factory=lambda: dict.fromkeys(Handover, 0)
     )
     blocked: Histogram = field(default_factory=Histogram)
+    longest_ns: int = 0
+    """The longest that a batch held it up since that was last asked for."""
     refusal: str = ""
     """Why something was not taken in, or nobody knows: the last reason."""
+
+    def hold_up(self, blocked_ns: int) -> None:
+        """Count how long a batch held the writer up."""
+        self.blocked.add_one(blocked_ns)
+        self.longest_ns = max(self.longest_ns, blocked_ns)
 
     def take(self, outcome: Outcome) -> None:
         """Count a writer's word."""
@@ -115,7 +122,7 @@ class Writing:
         self.account.attempted += span.count
         before_ns = self._clock.now_ns()
         await self._writer.write(raw, span)
-        self.account.blocked.add_one(self._clock.now_ns() - before_ns)
+        self.account.hold_up(self._clock.now_ns() - before_ns)
 
     async def write(self, raw: bytes) -> None:
         """Write a batch that nobody counts."""

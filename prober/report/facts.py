@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from prober import slo
+from prober.bounds import WRITE_MAX
 from prober.clock import NS
 from prober.histogram import Histogram
 from prober.ledger.scraped import EXPIRED
@@ -431,7 +432,7 @@ def _read(report: Report) -> str:
 
 def vitals(health: Mapping[str, float]) -> Iterable[Fact]:
     """Tell what was measured on ourselves, if anything was."""
-    found = [_vital(name, value) for name, value in health.items()]
+    found = [_vital(name, value) for name, value in health.items() if name != WRITE_MAX]
     if found:
         yield "ourselves", ", ".join(found)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 from prober import slo
+from prober.bounds import WRITE_MAX
 from prober.clock import NS
 from prober.history import Annotation
 from prober.report import facts
@@ -15,6 +16,7 @@ from prober.report.slots import DAY_NS
 from prober.report.watched import SetAside, Watched
 from prober.report.words import (
     STATES,
+    duration,
     many,
     moment,
     rate,
@@ -51,7 +53,7 @@ def after(report: EnvironmentReport) -> tuple[Fact, ...]:
     """Return what comes behind the latencies: rates, and how it was measured."""
     return (
         *_each(report, "in time", lambda each: _timely(report, each)),
-        *_each(report, "way in", _pushback),
+        *_each(report, "way in", lambda each: _pushback(report, each)),
         *_rate(report),
         ("could hold", _recommendation(report)),
         *_read(report),
@@ -252,15 +254,19 @@ def _timely(report: EnvironmentReport, consumer: Watched) -> str:
     return f"{slo.format_ratio(bad, total)} within {limit}, {bad:,} late or lost"
 
 
-def _pushback(consumer: Watched) -> str:
-    """Return what the way in refused: Loggregator promises never to."""
+def _pushback(report: EnvironmentReport, consumer: Watched) -> str:
+    """Return what the way in refused, or held up: Loggregator promises never to."""
     counts = consumer.valid
     trouble = (
         (counts.rejected, "refused by the ingress"),
         (counts.ambiguous, "nobody knows whether accepted"),
     )
     told = ", ".join(f"{count:,} {word}" for count, word in trouble if count)
-    return told or ("nothing refused" if counts.attempted else "")
+    told = told or ("nothing refused" if counts.attempted else "")
+    longest = report.health.get(WRITE_MAX)
+    if not told or longest is None:
+        return told
+    return f"{told}; a write took {duration(longest)} at most"
 
 
 def _rate(report: EnvironmentReport) -> Iterable[Fact]:

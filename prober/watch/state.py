@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from prober.bounds import RSS_LIMIT
+from prober.bounds import RSS_LIMIT, WRITE_MAX
 from prober.clock import NS
 from prober.history import Live, LiveConsumer
 from prober.probe import Attachment
@@ -41,6 +41,7 @@ class Measuring:
     _lag: Peak = field(default_factory=Peak)
     _stall: Peak = field(default_factory=Peak)
     _waited: Peak = field(default_factory=Peak)
+    _write: Peak = field(default_factory=Peak)
     _foreign: deque[int] = field(default_factory=lambda: deque(maxlen=RATE_SECONDS))
 
     def see(self, attached: Mapping[str, Attachment], at_ns: int) -> None:
@@ -55,6 +56,7 @@ class Measuring:
             self._lag.see(at_ns, each.lag_seconds)
             self._stall.see(at_ns, each.stall_seconds)
             self._waited.see(at_ns, each.waited_bytes)
+            self._write.see(at_ns, each.write_seconds)
 
     def ask(self, where: str, why: str) -> bool:
         """Note why an agent's metrics were not read, if so; tell whether it is news."""
@@ -112,6 +114,7 @@ class Measuring:
                 "reader_lag_max_seconds": self._lag.value(at_ns),
                 "queue_full_max_seconds": self._stall.value(at_ns),
                 "queue_high_water_bytes": self._waited.value(at_ns),
+                WRITE_MAX: self._write.value(at_ns),
                 RSS_LIMIT: float(watched.most_memory),
             },
             own_rate=watched.sample.messages * NS / watched.every_ns

@@ -183,7 +183,11 @@ def history(
         stretches=tuple(stretches),
         annotations=tuple(annotations),
         first_ns=FROM_NS - 40 * DAY_NS,
-        health={"loop_lag_max_seconds": 0.0873, "reader_lag_max_seconds": 2.3},
+        health={
+            "loop_lag_max_seconds": 0.0873,
+            "reader_lag_max_seconds": 2.3,
+            "write_max_seconds": 0.0412,
+        },
     )
     return dataclasses.replace(found, **others)  # type: ignore[arg-type]
 

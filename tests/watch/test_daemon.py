@@ -131,6 +131,7 @@ async def test_page_is_pushed_everything(town: Town) -> None:
         "rss_limit_bytes",
         "reader_lag_max_seconds",
         "queue_high_water_bytes",
+        "write_max_seconds",
         "rss_bytes",
         "open_files",
         "cpu_ratio",

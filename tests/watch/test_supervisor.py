@@ -322,6 +322,7 @@ async def test_live_word(bench: Bench) -> None:
         "reader_lag_max_seconds",
         "queue_full_max_seconds",
         "queue_high_water_bytes",
+        "write_max_seconds",
     } == set(live.health)
     assert 0.5 == pytest.approx(live.own_rate)
     assert supervisor.live({}).ended

@@ -1,0 +1,46 @@
+"""The legs of a way in together: how long a write holds the probe up."""
+
+from collections.abc import Callable
+
+from prober.clock import NS
+from prober.ingress.envelopes import Encoder
+from prober.probe.writers import Writers
+from prober.probe.writing import OpenWriting, Writing
+from prober.records import Outcome, Span
+from prober.testing import ManualClock, MemoryPipe, MemoryWriter
+from tests.test_probe import RUN, job
+
+
+class SlowWriter(MemoryWriter):
+    """Takes its time with each batch; set `seconds`."""
+
+    seconds = 0.0
+    clock: ManualClock
+
+    async def write(self, raw: bytes, span: Span | None) -> None:
+        """Write when the time has passed."""
+        await self.clock.sleep(self.seconds)
+        await super().write(raw, span)
+
+
+async def test_the_longest_write_is_told_once() -> None:
+    """Of all legs, and since it was last asked for."""
+    clock, plan = ManualClock(), job().plan
+    made: list[SlowWriter] = []
+
+    def slow(report: Callable[[Outcome], None]) -> SlowWriter:
+        writer = SlowWriter(MemoryPipe(clock), report)
+        writer.clock = clock
+        made.append(writer)
+        return writer
+
+    encoder = Encoder(RUN, plan)
+    opener: OpenWriting = lambda book, _: Writing(slow, encoder, clock, book)  # noqa: E731
+    async with Writers([opener, opener], lambda _: None, lambda _: None) as writers:
+        made[1].seconds = 2.5
+        for number in range(2):
+            span = Span(first=number, count=1)
+            await clock.run(writers.send(span, 0, clock.now_ns()))
+
+        assert 2.5 * NS == writers.longest_ns()
+        assert 0 == writers.longest_ns()
