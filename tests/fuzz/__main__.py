@@ -19,7 +19,10 @@ with atheris.instrument_imports(include=["prober"]):
 CORPUS = Path(__file__).with_name("corpus")
 LONGEST = 8_192
 """Bytes of a case: some tokens, some events, or a whole configuration."""
-MEMORY_MB = 2_048
+MEMORY_MB = 8_192
+"""Atheris itself keeps about 1 kB of each run of what it instruments, and frees none."""
+PIECE_MB = 512
+"""What a case may ask for at once."""
 SLOWEST_SECONDS = 10
 
 
@@ -38,6 +41,7 @@ def main(arguments: list[str]) -> None:
             "max_total_time": seconds,
             "max_len": LONGEST,
             "rss_limit_mb": MEMORY_MB,
+            "malloc_limit_mb": PIECE_MB,
             "timeout": SLOWEST_SECONDS,
             "artifact_prefix": f"{found}/",
         }
