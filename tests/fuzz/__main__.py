@@ -20,7 +20,7 @@ CORPUS = Path(__file__).with_name("corpus")
 LONGEST = 8_192
 """Bytes of a case: some tokens, some events, or a whole configuration."""
 MEMORY_MB = 8_192
-"""Atheris itself keeps about 1 kB of each run of what it instruments, and frees none."""
+"""Atheris itself keeps about 1 kB of each run of what it instruments, for good."""
 PIECE_MB = 512
 """What a case may ask for at once."""
 SLOWEST_SECONDS = 10
