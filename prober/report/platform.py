@@ -156,8 +156,9 @@ _EVIDENCE: tuple[tuple[Callable[[_Case], bool], Callable[[_Case], str]], ...] = 
         # In flight when something died, on the reconnect ladder, in batches too large.
         lambda c: not c.dropped,
         lambda c: (
-            f"none dropped, though {c.lost:,} {slo.were(c.lost)} lost: broken "
-            "connections, readers left behind and batches too large are counted nowhere"
+            f"these counted none, though {c.lost:,} {slo.were(c.lost)} lost: what an "
+            "agent drops stands in its own metrics; broken connections, readers left "
+            "behind and batches too large are counted nowhere"
         ),
     ),
     (

@@ -85,8 +85,9 @@ def test_what_rose_is_told_with_its_limits() -> None:
             samples.violated,
             [grown("router", "egress", 0)],
             (
-                "none dropped, though 4,000 were lost: broken connections, readers "
-                "left behind and batches too large are counted nowhere"
+                "these counted none, though 4,000 were lost: what an agent drops "
+                "stands in its own metrics; broken connections, readers left behind "
+                "and batches too large are counted nowhere"
             ),
         ),
         (
