@@ -7,7 +7,7 @@ take it makes it wait, and with it its reader, which says so.
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from prober import cpus
 from prober.clock import SystemClock
@@ -24,6 +24,8 @@ from prober.stamp import Scanner
 
 BEAT_SECONDS = 0.05
 """How often a reader's leg tells up to when it has told everything."""
+_MOMENT_SECONDS = 0.001
+"""What is said within that time is written at once: less than any reading needs."""
 _WAITING = 1 << 20
 """Bytes that may wait to be taken before a leg waits itself."""
 
@@ -31,15 +33,17 @@ _WAITING = 1 << 20
 class _Leg:
     """What both kinds of leg share: a clock, a watch on themselves, and a voice."""
 
-    def __init__(self, spec: LegSpec, out: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, spec: LegSpec, out: asyncio.StreamWriter, say: Callable[..., None]
+    ) -> None:
         self.spec, self.plan = spec, spec.plan.plan()
         self.clock = SystemClock(spec.offset_ns)
-        self._out = out
+        self._out, self._say = out, say
         self.health = Health(self.clock, self._blame)
 
     def say(self, message: wire.FromLeg) -> None:
         """Say something; it may wait here."""
-        self._out.write(wire.frame(message))
+        self._say(message)
 
     async def heard(self) -> None:
         """Wait while too much of what was said was not taken."""
@@ -125,6 +129,7 @@ async def _serve() -> int:
     )
     out = asyncio.StreamWriter(transport, protocol, None, loop)
     transport.set_write_buffer_limits(_WAITING)
+    box = wire.Outbox(out.write, _MOMENT_SECONDS)
     try:
         raw = await wire.read(stdin)
         if raw is None:
@@ -132,7 +137,7 @@ async def _serve() -> int:
         spec = specs.decode(raw)
         if spec.cpus:
             cpus.hold(spec.cpus)
-        leg = _Leg(spec, out)
+        leg = _Leg(spec, out, box.say)
         async with asyncio.TaskGroup() as tasks:
             watching = tasks.create_task(leg.health.watch())
             told = wire.to_leg(stdin)
@@ -142,8 +147,9 @@ async def _serve() -> int:
                 await _read(leg, spec.end, told)
             watching.cancel()
     except Exception as error:  # noqa: BLE001 - whatever it was, it is told
-        out.write(wire.frame(_refused(error)))
+        box.say(_refused(error))
     with contextlib.suppress(OSError):
+        box.flush()
         await out.drain()
         transport.close()
     return 0

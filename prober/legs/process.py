@@ -25,6 +25,7 @@ class LegProcess:
     def __init__(self, spec: specs.LegSpec) -> None:
         self._spec = spec
         self._process: asyncio.subprocess.Process | None = None
+        self._box = wire.Outbox(self._write)
 
     @property
     def pid(self) -> int | None:
@@ -33,6 +34,7 @@ class LegProcess:
 
     async def begin(self) -> None:
         """Start it, and wait until it has begun; raises what it could not begin for."""
+        self._box.flush()  # what was meant for one before it is not for this one
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "prober.legs.child"),
             stdin=asyncio.subprocess.PIPE,
@@ -72,7 +74,7 @@ class LegProcess:
 
     def tell(self, message: wire.ToLeg) -> None:
         """Tell it something; one that has ended does not hear it."""
-        self._write(wire.frame(message))
+        self._box.say(message)
 
     def _write(self, raw: bytes) -> None:
         process = self._process
@@ -91,6 +93,7 @@ class LegProcess:
 
     async def end(self) -> None:
         """Close its input, which ends it; insist if it does not end."""
+        self._box.flush()
         process, self._process = self._process, None
         if process is None:
             return

@@ -10,7 +10,7 @@ there is no second way to count. Which form is spoken, the spec says first (`VER
 import asyncio
 import sys
 from array import array
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -203,6 +203,31 @@ def frame(message: ToLeg | FromLeg) -> bytes:
 def framed(raw: bytes) -> bytes:
     """Return bytes as a frame."""
     return len(raw).to_bytes(_LENGTH, "big") + raw
+
+
+class Outbox:
+    """Writes at once what is said within a moment: a write costs more than to say it.
+
+    A moment is `seconds`, or else one turn of the event loop.
+    """
+
+    def __init__(self, write: Callable[[bytes], None], seconds: float = 0) -> None:
+        self._write, self._seconds = write, seconds
+        self._said: list[bytes] = []
+
+    def say(self, message: ToLeg | FromLeg) -> None:
+        """Say something, in its order and soon."""
+        if not self._said:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._seconds, self.flush)
+        self._said.append(frame(message))
+
+    def flush(self) -> None:
+        """Write what was said, now."""
+        if self._said:
+            raw = b"".join(self._said)
+            self._said.clear()
+            self._write(raw)
 
 
 async def read(stream: asyncio.StreamReader) -> bytes | None:
