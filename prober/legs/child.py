@@ -24,7 +24,7 @@ from prober.stamp import Scanner
 
 BEAT_SECONDS = 0.05
 """How often a reader's leg tells up to when it has told everything."""
-_MOMENT_SECONDS = 0.001
+_MOMENT_SECONDS = 0.004
 """What is said within that time is written at once: less than any reading needs."""
 _WAITING = 1 << 20
 """Bytes that may wait to be taken before a leg waits itself."""

@@ -15,7 +15,7 @@ from prober.probe.reading import Sighted
 from prober.probe.writing import Account
 from prober.records import Evidence, Fault, Handover, Kind, Outcome, Sign, Span
 
-WINDOW = 32
+WINDOW = 64
 """Batches that a leg may have before it: enough to be busy, few enough to be near."""
 AGAIN_SECONDS = 1.0
 """Before a leg that ended by itself is begun anew."""
