@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from prober.clock import NS
+from prober.ingress import Report
 from prober.ingress.envelopes import Encoder
 from prober.probe.writers import Writers
-from prober.probe.writing import OpenWriting, Writing
+from prober.probe.writing import Blame, Writing
 from prober.records import Outcome, Span
 from prober.testing import ManualClock, MemoryPipe, MemoryWriter
 from tests.test_probe import RUN, job
@@ -35,7 +36,10 @@ async def test_the_longest_write_is_told_once() -> None:
         return writer
 
     encoder = Encoder(RUN, plan)
-    opener: OpenWriting = lambda book, _: Writing(slow, encoder, clock, book)  # noqa: E731
+
+    def opener(book: Report, _: Blame) -> Writing:
+        return Writing(slow, encoder, clock, book)
+
     async with Writers([opener, opener], lambda _: None, lambda _: None) as writers:
         made[1].seconds = 2.5
         for number in range(2):

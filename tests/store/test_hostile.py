@@ -89,12 +89,19 @@ def test_a_hostile_row_is_told(spoiled: Store, statement: str, words: str) -> No
 
 
 @pytest.mark.parametrize(
-    "change",
-    ["unseen = 'x'", "lost = -1", "lost = accepted + 1", "unseen = unsure + 1"],
+    "statement",
+    [
+        "UPDATE hours SET unseen = 'x'",
+        "UPDATE hours SET lost = -1",
+        "UPDATE hours SET lost = accepted + 1",
+        "UPDATE hours SET unseen = unsure + 1",
+    ],
 )
-def test_a_hostile_hour_is_told_by_a_summary_too(spoiled: Store, change: str) -> None:
+def test_a_hostile_hour_is_told_by_a_summary_too(
+    spoiled: Store, statement: str
+) -> None:
     """Hours that cannot be are named before anything is worked out from them."""
-    _spoil(spoiled, f"UPDATE hours SET {change}")  # noqa: S608
+    _spoil(spoiled, statement)
 
     with pytest.raises(StoreError, match="history holds an hour that prober did not"):
         spoiled.summary("production", START_NS, START_NS + 2 * HOUR_NS)
