@@ -112,8 +112,13 @@ _PLATFORM: tuple[tuple[Fault, ...], ...] = (
 )
 
 
+_CALM: tuple[tuple[Fault, ...], ...] = ((),)
+"""In which what is under way arrives, before the first of the platform's own losses."""
+_TURNS = (*_OURS, *_CALM, *_PLATFORM)
+
+
 def _timed() -> Iterator[Fault]:
-    for turn, faults in enumerate((*_OURS, *_PLATFORM)):
+    for turn, faults in enumerate(_TURNS):
         for each in faults:
             plain = {name: getattr(each, name) for name in Fault.__dataclass_fields__}
             yield Fault(**{**plain, "after_ns": turn * _TURN_MS * _MS})
@@ -122,7 +127,7 @@ def _timed() -> Iterator[Fault]:
 LAP = tuple(_timed())
 _OURS_SECONDS = len(_OURS) * _TURN_MS / 1000
 _STEP_SECONDS = next(e.after_ns for e in LAP if e.kind is _K.STEP_CLOCK) / NS
-_LAP_SECONDS = (len(_OURS) + len(_PLATFORM)) * _TURN_MS / 1000 + CALM_SECONDS
+_LAP_SECONDS = len(_TURNS) * _TURN_MS / 1000 + CALM_SECONDS
 
 
 class Fast:
