@@ -1,5 +1,6 @@
 """What tests share: the reference stack, and certificates that nobody trusts."""
 
+import faulthandler
 import os
 import tempfile
 
@@ -11,7 +12,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 _data = tempfile.TemporaryDirectory(prefix="prober-data-")
 os.environ["XDG_DATA_HOME"] = _data.name
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 
 import pytest
@@ -38,16 +39,62 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     What takes longest would be waited for alone at the end. And a probe whose machine
     had more to do than it could proves nothing: it is made again, and that is told.
     """
-
-    def limit(item: pytest.Item) -> float:
-        own = item.get_closest_marker("timeout")
-        return float(own.args[0]) if own is not None else 0
-
-    items.sort(key=limit, reverse=True)
+    items.sort(key=_own_limit, reverse=True)
     again = pytest.mark.flaky(reruns=2, condition=BUSY)
     for item in items:
         if item.path.relative_to(TESTS).parts[0] in REAL_TIME:
             item.add_marker(again)
+
+
+def _own_limit(item: pytest.Item) -> float:
+    own = item.get_closest_marker("timeout")
+    return float(own.args[0]) if own is not None else 0
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Name what failed at once: a run that is cut short has no summary."""
+    conducting = "PYTEST_XDIST_WORKER" not in os.environ
+    if conducting and report.outcome in ("failed", "rerun"):
+        lines = report.longreprtext.strip().splitlines() or ["without words"]
+        why = next((line for line in lines if line.startswith("E ")), lines[-1])
+        told = f"{report.outcome} {report.nodeid} ({report.when}): {why}"
+        print(f"\n{told}")  # noqa: T201 - for whoever reads along
+
+
+STANDSTILL = 60.0
+"""Seconds beyond a test's limit until its worker is given up, every stack told."""
+
+
+def _give_up_later(item: pytest.Item) -> None:
+    """Limit one phase of a test by a means that nothing in it can hold up.
+
+    The limit of a test is a signal, which ends with the first failure: what is cleaned
+    up after one, and made again, would have none, and one test could stand for ever.
+    """
+    seconds = STANDSTILL + (_own_limit(item) or float(item.config.getini("timeout")))
+    faulthandler.dump_traceback_later(seconds, exit=True, file=2)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Limit what prepares a test."""
+    _give_up_later(item)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Limit a test."""
+    _give_up_later(item)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """Limit what cleans up after a test."""
+    _give_up_later(item)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 import io
 import json
 import signal
-import subprocess
-import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from prober.cli import benched, trusted
 from prober.records import RunResult
 from tests.bench.test_results import SCHEMA, WHOLE, bench, result
 from tests.cli.test_run import prober
+from tests.processes import PIPES, started
 from tests.report import samples
 
 SHORT = ("bench", "--quick", "--seconds", "0.2")
@@ -68,11 +67,9 @@ def test_json_alone_has_standard_output_for_itself() -> None:
 @pytest.mark.usefixtures("home")
 def test_ctrl_c_tells_what_was_measured() -> None:
     """A partial bench is told and written, leaves with 130, and is not remembered."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "prober", "bench", "--quick", "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+    with started(
+        *("bench", "--quick", "--json"),
+        **PIPES,
     ) as process:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("send, TLS: ")

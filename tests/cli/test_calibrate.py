@@ -14,6 +14,7 @@ import pytest
 from prober.calibration import TRIALS
 from prober.cli import calibrate
 from prober.records import Calibration, Comparison, Trial
+from tests.processes import PIPES, started
 
 COMMAND = [sys.executable, "-m", "prober", "calibrate"]
 SCHEMA = Path(__file__, "../../../reports/schema/calibration.v1.json").resolve()
@@ -54,10 +55,10 @@ def test_the_document_alone_goes_to_standard_output() -> None:
 def test_it_ends_when_all_its_processes_are_told_to() -> None:
     """As a supervisor does that signals the group, even while they begin."""
     only = [f"--only={plan.name}" for plan in TRIALS[:8]]
-    with subprocess.Popen(
-        [*COMMAND, "--workers", "4", *only, "--json", "-"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+    with started(
+        *("--workers", "4", *only, "--json", "-"),
+        command=COMMAND,
+        **PIPES,
         start_new_session=True,
     ) as process:
         conductor = psutil.Process(process.pid)
@@ -65,12 +66,12 @@ def test_it_ends_when_all_its_processes_are_told_to() -> None:
             assert process.poll() is None
         children = conductor.children()
         os.killpg(process.pid, signal.SIGTERM)
-        told, _ = process.communicate()
+        told, _ = process.communicate(timeout=50)
 
     scenarios = json.loads(told)["scenarios"]
     assert {scenario["agrees"] for scenario in scenarios} <= {True, None}
     assert process.returncode > 0
-    psutil.wait_procs(children)
+    assert [] == psutil.wait_procs(children, timeout=10)[1]
 
 
 def test_trials_are_listed() -> None:

@@ -19,6 +19,7 @@ from prober.clock import NS, SystemClock
 from prober.errors import UsageError
 from prober.probe.job import Phase, Progress
 from prober.store import open_store
+from tests.processes import started
 
 SHORT = ("run", "lab", "--rate", "500/s", "--lost-after", "5s")
 SETTINGS = """
@@ -183,16 +184,16 @@ while True:
 """
 
 
-def _command(*more: str) -> list[str]:
-    begin = [sys.executable, "-m", "prober", "run", "--rate", "500/s", "--quiet"]
-    return [*begin, *more, "--while", "--", sys.executable, "-c", _TOLD]
+def _arguments() -> list[str]:
+    begin = ["run", "--rate", "500/s", "--quiet"]
+    return [*begin, "--while", "--", sys.executable, "-c", _TOLD]
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_signals_go_to_both(sent: signal.Signals) -> None:
     """Away from a terminal the command is told what we are told; we are interrupted."""
-    with subprocess.Popen(
-        _command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    with started(
+        *_arguments(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
     ) as probe:
         assert probe.stdout is not None
         assert "ready\n" == probe.stdout.readline()
@@ -210,12 +211,11 @@ def test_ctrl_c_at_a_terminal_reaches_each_once() -> None:
         os.setsid()
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
-    with subprocess.Popen(
-        _command(),
+    with started(
+        *_arguments(),
         stdin=theirs,
         stdout=subprocess.PIPE,
-        text=True,
-        preexec_fn=take_terminal,  # noqa: PLW1509 - there are no threads of ours yet
+        preexec_fn=take_terminal,
     ) as probe:
         assert probe.stdout is not None
         assert "ready\n" == probe.stdout.readline()

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from prober.cli import cli
 from prober.errors import UsageError
+from tests.processes import started
 
 VALID = "environments:\n  lab:\n    reference:\n    probe: {source_id: '${ID}'}\n"
 
@@ -94,15 +95,9 @@ def test_without_a_file_the_way_to_one_is_told(
 
 def test_what_prober_reference_prints_is_a_configuration(file: Path) -> None:
     """The environment that `prober reference` tells of itself loads as it stands."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "prober", "reference", "--json"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    file.write_text(process.stdout.readline())
-    process.terminate()
-    process.communicate()
+    with started("reference", "--json", stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        file.write_text(process.stdout.readline())
 
     assert f"{file} is valid: reference\n" == config("validate").output
 

@@ -5,7 +5,6 @@ import io
 import json
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from prober.records import BufferDrops, RunResult, Span, State
 from prober.report import build
 from prober.search import End, Found, Search
 from tests.cli.test_run import prober
+from tests.processes import PIPES, line_with, started
 from tests.report import samples
 
 SCHEMA = json.loads(
@@ -216,24 +216,16 @@ def environment(
 ) -> Iterator[list[str]]:
     """A reference stack as an environment with limits of its own."""
     config = tmp_path / "prober.yaml"
-    with subprocess.Popen(
-        [
-            *(sys.executable, "-m", "prober", "reference", "--json"),
-            *("--write-config", str(config), *options),
-        ],
+    with started(
+        *("reference", "--json", "--write-config", str(config), *options),
         stdout=subprocess.PIPE,
-        text=True,
     ) as process:
-        try:
-            assert process.stdout is not None
-            process.stdout.readline()
-            told = yaml.safe_load(config.read_text())
-            told["environments"]["reference"]["limits"] = limits
-            config.write_text(yaml.safe_dump(told))
-            yield ["reference", "--config", str(config)]
-        finally:
-            process.terminate()
-            process.wait()
+        assert process.stdout is not None
+        process.stdout.readline()
+        told = yaml.safe_load(config.read_text())
+        told["environments"]["reference"]["limits"] = limits
+        config.write_text(yaml.safe_dump(told))
+        yield ["reference", "--config", str(config)]
 
 
 def test_an_environment_is_asked_for_no_more_than_it_allows(tmp_path: Path) -> None:
@@ -296,20 +288,12 @@ def test_where_an_environment_breaks(tmp_path: Path) -> None:
 def test_the_bundled_stack_is_searched(tmp_path: Path) -> None:
     """Whatever breaks first, the stack or this machine, is told as what it is."""
     out = tmp_path / "limit.json"
-    with subprocess.Popen(
-        [
-            *(sys.executable, "-m", "prober", "run", "--find-limit"),
-            *("--rate", "24000/s", "--step", "1s", "--lost-after", "6s"),
-            *("--json", str(out)),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+    with started(
+        *("run", "--find-limit", "--rate", "24000/s", "--step", "1s"),
+        *("--lost-after", "6s", "--json", str(out)),
+        **PIPES,
     ) as process:
-        assert process.stderr is not None
-        first = ""
-        while "/s  " not in first:
-            first = process.stderr.readline()
+        first = line_with("/s  ", process.stderr)
         process.send_signal(signal.SIGINT)
         screen, _ = process.communicate(timeout=50)
 

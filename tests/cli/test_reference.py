@@ -19,6 +19,7 @@ from prober.pipeline.faults import KINDS
 from prober.rpc.loggregator_v2.envelope_pb2 import EnvelopeBatch
 from prober.rpc.loggregator_v2.ingress_pb2_grpc import IngressStub
 from tests.pipeline.clients import logs
+from tests.processes import PIPES, started
 
 COMMAND = [sys.executable, "-m", "prober", "reference"]
 
@@ -26,16 +27,8 @@ COMMAND = [sys.executable, "-m", "prober", "reference"]
 @contextmanager
 def running(*options: str) -> Iterator[subprocess.Popen[str]]:
     """The command, killed at last if it does not end by itself."""
-    with subprocess.Popen(
-        [*COMMAND, *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    with started("reference", *options, **PIPES) as process:
+        yield process
 
 
 def ready(process: subprocess.Popen[str]) -> dict[str, dict[str, dict[str, str]]]:

@@ -16,6 +16,7 @@ import pytest
 
 from prober import slo
 from prober.records import Tls
+from tests.processes import PIPES, line_with, started
 
 SCHEMA = json.loads(
     (Path(__file__).parents[2] / "reports/schema/report.v1.json").read_text()
@@ -45,12 +46,7 @@ def document(text: str) -> dict[str, Any]:
 @contextmanager
 def reference(*arguments: str) -> Iterator[list[str]]:
     """Run `prober reference`, and yield the options that probe it."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "prober", "reference", "--json", *arguments],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
+    with started("reference", "--json", *arguments, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         ends = json.loads(process.stdout.readline())["environments"]["reference"]
         agent, rlp = ends["ingress"]["agent"], ends["consumers"]["rlp"]["rlp"]
@@ -60,9 +56,8 @@ def reference(*arguments: str) -> Iterator[list[str]]:
             *("--rlp", rlp["address"]),
             *("--tls-dir", tls_dir),
         ]
-    finally:
         process.terminate()
-        process.communicate()
+        process.communicate(timeout=50)
     assert 0 == process.returncode
 
 
@@ -165,17 +160,10 @@ def test_interruption_leaves_a_partial_result(
 ) -> None:
     """Who is stopped drains shortly, writes what it knows, and exits with 130."""
     path = tmp_path / "out.json"
-    process = subprocess.Popen(
-        [*(sys.executable, "-m", "prober", "run", "--json", str(path))],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    while "sending" not in process.stderr.readline():
-        pass
-    process.send_signal(sign)
-    out, _ = process.communicate(timeout=50)
+    with started("run", "--json", str(path), **PIPES) as process:
+        line_with("sending", process.stderr)
+        process.send_signal(sign)
+        out, _ = process.communicate(timeout=50)
 
     told = document(path.read_text())
     assert 130 == process.returncode
@@ -186,20 +174,12 @@ def test_interruption_leaves_a_partial_result(
 
 def test_two_interruptions_abort() -> None:
     """A second interruption ends the run at once."""
-    process = subprocess.Popen(
-        [*(sys.executable, "-m", "prober", "run", "--messages", "100000")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    while "sending" not in process.stderr.readline():
-        pass
-    process.send_signal(signal.SIGINT)
-    while "waiting" not in process.stderr.readline():
-        pass
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=50)
+    with started("run", "--messages", "100000", **PIPES) as process:
+        line_with("sending", process.stderr)
+        process.send_signal(signal.SIGINT)
+        line_with("waiting", process.stderr)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=50)
 
     assert 130 == process.returncode
 

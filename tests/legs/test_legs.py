@@ -24,6 +24,7 @@ from prober.plan import Plan
 from prober.probe import Controls, Job, Phase, Progress, probe
 from prober.records import Kind, RunResult, State
 from tests.benchmarks.races import RUN, plan_of
+from tests.processes import line_with, started
 
 SECONDS_OF_LATE = 30  # a busy machine is no fault
 
@@ -235,14 +236,13 @@ def test_legs_end_with_their_parent() -> None:
 def test_ctrl_c_ends_legs_with_the_run(tmp_path: Path) -> None:
     """The signal is ours alone: what they knew is in the partial result."""
     out = tmp_path / "run.json"
-    command = [sys.executable, "-m", "prober", "run", "--rate", "200/s"]
-    legs = ["--writers", "1", "--readers", "2", "--json", str(out)]
-    with subprocess.Popen(
-        [*command, *legs], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    with started(
+        *("run", "--rate", "200/s", "--writers", "1", "--readers", "2"),
+        *("--json", str(out)),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
     ) as process:
-        assert process.stderr is not None
-        while not process.stderr.readline().startswith("sending"):
-            pass
+        line_with("sending", process.stderr)
         begun = children(process.pid)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=50)
