@@ -71,7 +71,8 @@ async def test_one_envelope_too_many_costs_a_lap() -> None:
 async def test_writers_wait_where_an_agent_pushes_back() -> None:
     """With a high water mark the same agent loses nothing, however fast one writes."""
     clock = ManualClock()
-    patient = dataclasses.replace(SMALL, agent_high_water=500)
+    # The clock runs ahead of the sockets, so whoever is behind the agent needs room.
+    patient = dataclasses.replace(ROOMY, agent_buffer=1000, agent_high_water=500)
     async with (
         ReferenceStack(profile=patient, clock=clock, track=TRACK) as stack,
         consuming(stack) as consumer,
@@ -183,6 +184,33 @@ async def test_two_routers_both_carry() -> None:
         one, other = stack.statistics().components[1:3]
         assert one.ingress + other.ingress == 5000
         assert min(one.ingress, other.ingress) > 500
+
+
+async def test_agents_are_apart_from_each_other() -> None:
+    """Two machines' agents: both carry, each counts for itself, one dies alone."""
+    async with (
+        ReferenceStack(agents=2, routers=2, profile=ROOMY, track=TRACK) as stack,
+        consuming(stack) as consumer,
+        agent_of(stack) as one,
+        agent_of(stack, 1) as other,
+    ):
+        await send_all(one, logs(range(300)))
+        await send_all(other, logs(range(300, 1000)))
+        await until(lambda: len(consumer.envelopes) >= 1000)
+        counted = [
+            (each.component, each.ingress) for each in stack.statistics().components[:2]
+        ]
+        tags = {
+            (each.timestamp < 300, each.tags["index"]) for each in consumer.envelopes
+        }
+
+        await stack.kill_agent(0)
+        await send_all(other, logs(range(1000, 1100)))
+        await until(lambda: len(consumer.envelopes) >= 1100)
+
+        assert [("agent 1", 300), ("agent 2", 700)] == counted
+        assert {(True, "0"), (False, "1")} == tags
+        assert "agent 2 ingress" in {each.buffer for each in stack.drops()}
 
 
 async def test_a_steady_stream_arrives_as_one_then_many() -> None:
