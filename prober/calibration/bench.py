@@ -65,6 +65,7 @@ class Bench:
         self._plan, self._clock = plan, SteppedClock()
         self._job = _job(plan, seed)
         self._stack = ReferenceStack(
+            agents=plan.agents,
             routers=plan.routers,
             profile=plan.profile,
             seed=seed,
@@ -94,7 +95,7 @@ class Bench:
         openers = {name: ends.opener(name) for name in self._plan.consumers}
         result = await probe(
             self._job,
-            [ends.writer],
+            ends.writers(),
             openers,
             self._clock,
             Controls(observer=self._observe),

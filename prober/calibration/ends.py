@@ -1,5 +1,6 @@
 """The ends of a trial's stack: its writer, and a reader for each consumer."""
 
+import functools
 import itertools
 from collections.abc import Callable
 
@@ -13,7 +14,7 @@ from prober.egress.tokens import UaaTokens
 from prober.ingress import Report
 from prober.ingress.agent import AgentWriter
 from prober.pipeline.stack import ReferenceStack
-from prober.probe import Job, OpenReader
+from prober.probe import Job, OpenReader, OpenWriter
 from prober.records import Kind
 
 
@@ -23,10 +24,16 @@ class Ends:
     def __init__(self, stack: ReferenceStack, job: Job, clock: Clock) -> None:
         self._stack, self._job, self._clock = stack, job, clock
 
-    def writer(self, report: Report) -> AgentWriter:
-        """Return a writer to the agent."""
+    def writers(self) -> list[OpenWriter]:
+        """Return what opens a writer to each agent."""
+        return [
+            functools.partial(self._writer, address)
+            for address in self._stack.agent_addresses
+        ]
+
+    def _writer(self, address: str, report: Report) -> AgentWriter:
         tls = self._stack.client_tls("metron")
-        return AgentWriter(self._stack.agent_address, tls, self._clock, report)
+        return AgentWriter(address, tls, self._clock, report)
 
     def opener(self, consumer: str) -> OpenReader:
         """Return what opens a consumer, under names by which the witness knows it.

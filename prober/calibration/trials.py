@@ -29,6 +29,7 @@ class Plan:
     rate: int = 500
     kinds: tuple[Kind, ...] = (Kind.LOG,)
     whole_firehose: bool = False
+    agents: int = 1
     routers: int = 1
     profile: Profile = PROFILES["ideal"]
     aside: State | None = None
@@ -320,17 +321,24 @@ _ROLLING = (
     ),
     # The third one comes back too old for its new peers, and is mended at once.
     _fault(_K.UNIMPLEMENTED, "router-3", method="BatchedReceiver", **_at(4000, 600)),
-    _fault(_K.RESTART, "agent", **_at(5200, 300)),
-    _fault(_K.FUTURE, "agent", every=7, **_at(5200)),
+    *(
+        each
+        for number, ms in ((1, 5200), (2, 6000))
+        for each in (
+            _fault(_K.RESTART, f"agent-{number}", **_at(ms, 300)),
+            _fault(_K.FUTURE, f"agent-{number}", every=7, **_at(ms)),
+        )
+    ),
 )
 
 UPGRADE = Plan(
     name="upgrade rehearsal",
-    words="RLP, three routers and agent are replaced one by one, versions mixed",
+    words="RLP, three routers and two agents are replaced one by one, versions mixed",
     faults=_ROLLING,
+    agents=2,
     routers=3,
-    messages=3_600,
-    cycles=72,
+    messages=4_000,
+    cycles=80,
     aside=State.INCONCLUSIVE,
     because=f"{_AWAY}|writer stream broke|the ingress refused",
     costs=True,

@@ -39,7 +39,28 @@ def _port(component: str, words: str) -> Callable[[_F], _F]:
     )
 
 
+def _ports(component: str, words: str) -> Callable[[_F], _F]:
+    """Return the option that gives each of several components its port."""
+    return click.option(
+        f"--{component}-port",
+        type=_PORT,
+        metavar="PORT",
+        multiple=True,
+        panel="Where it listens",
+        help=f"{words}  [default: any free ones]",
+    )
+
+
 @click.command("reference", short_help="The bundled Loggregator alone, as a server.")
+@click.option(
+    "--agents",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=1,
+    show_default=True,
+    panel="The stack",
+    help="How many agents, each as if on a machine of its own.",
+)
 @click.option(
     "--routers",
     type=click.IntRange(min=1),
@@ -103,20 +124,13 @@ def _port(component: str, words: str) -> Callable[[_F], _F]:
     panel="Where it listens",
     help="Address of every component.",
 )
-@_port("agent", "Of the agent.")
-@click.option(
-    "--router-port",
-    type=_PORT,
-    metavar="PORT",
-    multiple=True,
-    panel="Where it listens",
-    help="Of a router; once for each router.  [default: any free ones]",
-)
+@_ports("agent", "Of an agent; once for each agent.")
+@_ports("router", "Of a router; once for each router.")
 @_port("rlp", "Of the RLP.")
 @_port("gateway", "Of the RLP gateway.")
 @_port("firehose", "Of the traffic controller.")
 @_port("uaa", "Of the UAA.")
-@_port("metrics", "Of the agent's metrics.")
+@_port("metrics", "Of the first agent's metrics.")
 @click.option(
     "--tls-dir",
     metavar="DIR",
@@ -174,12 +188,13 @@ def _stack(options: dict[str, Any]) -> "ReferenceStack":
     sizes = ("agent_buffer", "router_buffer", "subscription_buffer", "rlp_buffer")
     asked = {name: options[name] for name in sizes if options[name] is not None}
     return ReferenceStack(
+        agents=options["agents"],
         routers=options["routers"],
         profile=dataclasses.replace(named(options["profile"]), **asked),
         seed=options["seed"],
         tls_dir=options["tls_dir"],
         host=options["listen"],
-        agent_port=options["agent_port"],
+        agent_ports=options["agent_port"],
         router_ports=options["router_port"],
         rlp_port=options["rlp_port"],
         doors=DOORS,
@@ -211,14 +226,19 @@ def _environment(stack: "ReferenceStack") -> dict[str, Any]:
         client = {"client_id": client_id, "client_secret_file": str(secret_file)}
         return {"url": url, "ca_file": ca_file, "uaa": {**uaa, **client}}
 
-    agent = end(stack.agent_address, "agent")
-    agent["metrics"] = end(stack.metrics_address, "agent")
+    agents = [
+        {**end(address, "agent"), "metrics": end(metrics or "", "agent")}
+        for address, metrics in zip(
+            stack.agent_addresses, stack.metrics_addresses, strict=True
+        )
+    ]
+    ingress = {"agents": agents} if len(agents) > 1 else {"agent": agents[0]}
     consumers = {
         "rlp": {"rlp": end(stack.rlp_address, "rlp")},
         "gateway": {"rlp_gateway": door(stack.gateway_url)},
         "v1": {"firehose": door(stack.firehose_url)},
     }
-    ends = {"ingress": {"agent": agent}, "consumers": consumers}
+    ends = {"ingress": ingress, "consumers": consumers}
     return {"environments": {"reference": {**ends, **_EASY}}}
 
 
@@ -257,6 +277,10 @@ def _explanation(
     directory = stack.ends()["directory"]
     fate = "kept" if options["tls_dir"] else "removed at the end"
     agent, rlp = stack.agent_address, stack.rlp_address
+    agents = [
+        f"  or to      {address}  agent {number}, its certificate says metron"
+        for number, address in enumerate(stack.agent_addresses[1:], start=2)
+    ]
     routers = [
         f"  or to      {address}  router {number}, its certificate says doppler"
         for number, address in enumerate(stack.router_addresses, start=1)
@@ -265,6 +289,7 @@ def _explanation(
         "The reference Loggregator is up; Ctrl-C ends it.",
         "",
         f"  write to   {agent}  the agent, its certificate says metron",
+        *agents,
         *routers,
         f"  read from  {rlp}  the RLP, its certificate says reverselogproxy",
         f"  or from    {stack.gateway_url}/v2/read  the RLP gateway, with a token",

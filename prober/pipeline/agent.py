@@ -41,28 +41,36 @@ _ROOM_SECONDS = 0.01
 class Agent:
     """Serves `loggregator.v2.Ingress`: a ring, then a pool of streams to routers.
 
-    `metrics_door` makes a server of its metrics, which lives as long as it does.
+    `name` is `agent`, or `agent 2` where there are several. `metrics_door` makes a
+    server of its metrics, which lives as long as it does.
     """
 
     def __init__(
         self,
         setting: Setting,
+        name: str,
         port: int,
         routers: Sequence[str],
         metrics_door: MetricsDoor | None = None,
     ) -> None:
-        self._setting = setting
+        self._setting, self._name = setting, name
+        self._place = name.replace(" ", "-")
+        number = int(name.partition(" ")[2] or 1)
+        self._tags = {**TAGS, "index": str(number - 1)}
         self._routers = routers
         profile = setting.profile
-        self._ingress_tally = setting.tally("agent ingress", profile.agent_buffer)
-        self._egress_tally = setting.tally("agent egress", profile.batch_size)
+        self._ingress_tally = setting.tally(f"{name} ingress", profile.agent_buffer)
+        self._egress_tally = setting.tally(f"{name} egress", profile.batch_size)
         self._ingress = Counter(name="ingress", tags=V2)
         self._egress = Counter(name="egress", tags=V2)
         self._dropped_in = Counter(name="dropped", tags={"direction": "ingress", **V2})
         self._dropped_out = Counter(name="dropped", tags={"direction": "egress", **V2})
         self._origins = Counter(name="origin_mappings", tags=V2)
         self._server = setting.server(
-            "the agent", certificates.AGENT, port, {wire.INGRESS: self._methods()}
+            "the agent" if name == "agent" else name,
+            certificates.AGENT,
+            port,
+            {wire.INGRESS: self._methods()},
         )
         self._tasks = Tasks(setting.tasks)
         self._sent_bytes = 0
@@ -84,7 +92,7 @@ class Agent:
     async def start(self) -> None:
         """Connect to the routers, then listen."""
         setting, profile = self._setting, self._setting.profile
-        lots = setting.lots("agent")
+        lots = setting.lots(self._place)
         self._pool = Pool(
             [
                 Connection(self._routers, self._dial_router, profile, lots)
@@ -119,7 +127,7 @@ class Agent:
     def statistics(self) -> ComponentStatistics:
         """Return what was counted so far."""
         return ComponentStatistics(
-            component="agent",
+            component=self._name,
             ingress=self._ingress.value,
             egress=self._egress.value,
             dropped_ingress=self._dropped_in.value,
@@ -142,7 +150,7 @@ class Agent:
             return SendResponse().SerializeToString()
 
         post = self._setting.post
-        take = self._setting.tapped("agent", self._take)
+        take = self._setting.tapped(self._place, self._take)
         streams = wire.ingress_methods(post, take, self._room)
         return {**streams, "Send": wire.unary(send)}
 
@@ -194,7 +202,7 @@ class Agent:
         return tagged
 
     def _changed(self, envelope: Envelope) -> Letter:
-        add_tags(envelope, TAGS)
+        add_tags(envelope, self._tags)
         self._counters.process(envelope)
         return self._setting.post.letter_of(envelope)
 
@@ -207,7 +215,7 @@ class Agent:
             return None
         known = self._additions.get(label)
         if known is None:
-            tags = {name: TAGS[name] for name in TAGS if name not in label.tags}
+            tags = {n: v for n, v in self._tags.items() if n not in label.tags}
             # A message that is cut in two and put together is the same message.
             more = Envelope(tags=tags).SerializeToString()
             known = more, self._setting.post.tagged(label, tags)

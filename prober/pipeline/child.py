@@ -3,7 +3,7 @@
 Parent and child talk in lines of JSON over the child's standard streams:
 
     parent  {"routers": 1, …}                              what ReferenceStack takes
-    child   {"ready": {"agent_address": …}}                or {"refused": "sentence"}
+    child   {"ready": {"agent_addresses": …}}              or {"refused": "sentence"}
     parent  {"id": 1, "call": "kill_router", "arguments": [0]}
     child   {"id": 1, "answer": null}
 
@@ -45,7 +45,8 @@ class StackOptions(TypedDict, total=False):
     seed: int
     tls_dir: str | None
     host: str
-    agent_port: int
+    agents: int
+    agent_ports: tuple[int, ...]
     router_ports: tuple[int, ...]
     rlp_port: int
     doors: tuple[str, ...]
@@ -63,11 +64,13 @@ class ChildStack:
     """
 
     agent_address: str
+    agent_addresses: tuple[str, ...]
     rlp_address: str
     router_addresses: tuple[str, ...]
     gateway_url: str
     firehose_url: str
     metrics_address: str
+    metrics_addresses: tuple[str, ...]
     uaa_url: str
     uaa_client: tuple[str, str]
 
@@ -126,13 +129,13 @@ class ChildStack:
         """Let the timeline of the faults begin now, if there are any."""
         await self._ask("begin_faults")
 
-    async def kill_agent(self) -> None:
-        """End the agent at once: what it buffered is gone."""
-        await self._ask("kill_agent")
+    async def kill_agent(self, index: int = 0) -> None:
+        """End an agent at once: what it buffered is gone."""
+        await self._ask("kill_agent", index)
 
-    async def start_agent(self) -> None:
-        """Start the agent anew, on the same port."""
-        await self._ask("start_agent")
+    async def start_agent(self, index: int = 0) -> None:
+        """Start an agent anew, on the same port."""
+        await self._ask("start_agent", index)
 
     async def kill_router(self, index: int) -> None:
         """End a router at once: connections are cut, what it buffered is gone."""
@@ -186,12 +189,16 @@ class ChildStack:
         if "refused" in message:
             raise UsageError(message["refused"])
         ready = message["ready"]
-        self.agent_address = ready["agent_address"]
+        self.agent_addresses = tuple(ready["agent_addresses"])
+        self.agent_address = self.agent_addresses[0]
         self.rlp_address = ready["rlp_address"]
         self.router_addresses = tuple(ready["router_addresses"])
         self.gateway_url = ready.get("gateway_url", "")
         self.firehose_url = ready.get("firehose_url", "")
-        self.metrics_address = ready["metrics_address"] or ""
+        self.metrics_addresses = tuple(
+            each or "" for each in ready["metrics_addresses"]
+        )
+        self.metrics_address = self.metrics_addresses[0]
         self.uaa_url = ready.get("uaa_url", "")
         self.uaa_client = (ready.get("client_id", ""), ready.get("client_secret", ""))
         self._directory = Path(ready["directory"])

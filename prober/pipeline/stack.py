@@ -1,4 +1,4 @@
-"""The reference stack: one agent, some routers and an RLP, joined on loopback.
+"""The reference stack: agents, routers and an RLP, joined on loopback.
 
 async with ReferenceStack(routers=2) as stack:
     tls = stack.client_tls("metron")  # for whoever writes to stack.agent_address
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from prober.clock import Clock, SystemClock
 from prober.errors import UsageError
-from prober.pipeline import certificates
+from prober.pipeline import certificates, names
 from prober.pipeline.agent import Agent, MetricsDoor
 from prober.pipeline.component import Setting, Tasks
 from prober.pipeline.letters import Post, Track
@@ -39,12 +39,13 @@ DOORS = ("gateway", "firehose", "metrics")
 class ReferenceStack:
     """The components as one thing, alive inside `async with`.
 
-    A port of 0 is chosen by the system; `router_ports` has one for each router, or is
-    empty. `doors` are opened beside those of gRPC: any of `DOORS`; `door_ports` has
-    their ports by name, and that of `uaa`. `tls_dir` keeps the certificates for the
-    next time; without it they are thrown away. `track` is the source_id and instance_id
-    of the envelopes that every buffer counts apart. Routers are numbered from 0, as in
-    `router_addresses`. `faults` are applied from `begin_faults` on.
+    A port of 0 is chosen by the system; `agent_ports` and `router_ports` have one for
+    each agent and router, or are empty. `doors` are opened beside those of gRPC: any of
+    `DOORS`; `door_ports` has their ports by name, and that of `uaa`. `tls_dir` keeps
+    the certificates for the next time; without it they are thrown away. `track` is the
+    source_id and instance_id of the envelopes that every buffer counts apart. Agents
+    and routers are numbered from 0, as in `agent_addresses` and `router_addresses`.
+    `faults` are applied from `begin_faults` on.
 
     Entering raises UsageError when a port is taken or `tls_dir` cannot be used. A
     component that fails ends the block with an ExceptionGroup.
@@ -53,13 +54,14 @@ class ReferenceStack:
     def __init__(
         self,
         *,
+        agents: int = 1,
         routers: int = 1,
         profile: str | Profile = "loggregator",
         seed: int = 0,
         clock: Clock | None = None,
         tls_dir: str | None = None,
         host: str = "127.0.0.1",
-        agent_port: int = 0,
+        agent_ports: Sequence[int] = (),
         router_ports: Sequence[int] = (),
         rlp_port: int = 0,
         doors: Collection[str] = (),
@@ -67,13 +69,8 @@ class ReferenceStack:
         track: Track | None = None,
         faults: "Scenario | None" = None,
     ) -> None:
-        if routers < 1:
-            raise UsageError(f"the stack needs at least one router, not {routers}")
-        if router_ports and len(router_ports) != routers:
-            raise UsageError(
-                f"there are {routers} routers and {len(router_ports)} router ports:"
-                " name one for each, or none"
-            )
+        _check_number("agent", agents, agent_ports)
+        _check_number("router", routers, router_ports)
         if strange := set(doors) - set(DOORS):
             raise UsageError(
                 f"there is no door {min(strange)!r}: choose from {', '.join(DOORS)}"
@@ -84,8 +81,8 @@ class ReferenceStack:
         self._clock = clock or SystemClock()
         self._tls_dir = Path(tls_dir).absolute() if tls_dir is not None else None
         self._host = host
-        self._agent_port, self._rlp_port = agent_port, rlp_port
-        self._router_ports = router_ports or (0,) * routers
+        self._agent_ports = agent_ports or (0,) * agents
+        self._router_ports, self._rlp_port = router_ports or (0,) * routers, rlp_port
         self._track = track
         self._faults = faults
         self.laboratory: Laboratory | None = None
@@ -111,8 +108,16 @@ class ReferenceStack:
 
     @property
     def agent_address(self) -> str:
-        """Where writers connect to, expecting the name `metron`."""
-        return self._fronts.get("agent", self._agent.address)
+        """Where writers connect to, expecting the name `metron`: the first agent."""
+        return self.agent_addresses[0]
+
+    @property
+    def agent_addresses(self) -> tuple[str, ...]:
+        """Where the writers of each machine connect to."""
+        return tuple(
+            self._fronts.get(name, agent.address)
+            for name, agent in self._agents.items()
+        )
 
     @property
     def router_addresses(self) -> tuple[str, ...]:
@@ -141,8 +146,13 @@ class ReferenceStack:
 
     @property
     def metrics_address(self) -> str:
-        """Where the agent's metrics are; the door, called `metrics`, ends with it."""
-        return self._agent.metrics_address or _missing("metrics")
+        """Where the first agent's metrics are; the door, `metrics`, ends with it."""
+        return self.metrics_addresses[0] or _missing("metrics")
+
+    @property
+    def metrics_addresses(self) -> tuple[str | None, ...]:
+        """Where the metrics of each agent are."""
+        return tuple(agent.metrics_address for agent in self._agents.values())
 
     @property
     def uaa_client(self) -> tuple[str, str]:
@@ -154,10 +164,10 @@ class ReferenceStack:
         return {
             **(self._doors.ends() if self._doors else {}),
             **{f"{n}_url": u for n, u in self._fronts.items() if "://" in u},
-            "agent_address": self.agent_address,
+            "agent_addresses": self.agent_addresses,
             "router_addresses": self.router_addresses,
             "rlp_address": self.rlp_address,
-            "metrics_address": self._agent.metrics_address,
+            "metrics_addresses": self.metrics_addresses,
             "directory": str(self._directory),
         }
 
@@ -168,7 +178,7 @@ class ReferenceStack:
     def statistics(self) -> StackStatistics:
         """Return what every component and every buffer counted so far."""
         parts: tuple[Agent | Router | Rlp, ...]
-        parts = (self._agent, *self._routers, self._rlp)
+        parts = (*self._agents.values(), *self._routers, self._rlp)
         components = tuple(part.statistics() for part in parts)
         return StackStatistics(
             components=components + (self._doors.statistics() if self._doors else ()),
@@ -179,14 +189,14 @@ class ReferenceStack:
         """Return what each buffer dropped of the tracked envelopes."""
         return self.statistics().drops()
 
-    async def kill_agent(self) -> None:
-        """End the agent at once: what it buffered is gone."""
-        await self._agent.kill()
+    async def kill_agent(self, index: int = 0) -> None:
+        """End an agent at once: what it buffered is gone."""
+        await self._agent(index).kill()
 
-    async def start_agent(self) -> None:
-        """Start the agent anew, on the same port."""
-        await self._agent.kill()
-        await self._agent.start()
+    async def start_agent(self, index: int = 0) -> None:
+        """Start an agent anew, on the same port."""
+        await self._agent(index).kill()
+        await self._agent(index).start()
 
     async def kill_router(self, index: int) -> None:
         """End a router at once: connections are cut, what it buffered is gone."""
@@ -314,19 +324,30 @@ class ReferenceStack:
         )
         opened.push_async_callback(self._rlp.kill)
         await self._rlp.start()
-        self._agent = Agent(
-            setting,
-            self._own_port("writer/agent", self._agent_port),
-            await self._reach_routers("agent/router-{}"),
-            self._metrics_door(setting),
-        )
-        opened.push_async_callback(self._agent.kill)
-        await self._agent.start()
+        await self._start_agents(setting, opened)
         if {"gateway", "firehose"} & set(self._doors_wanted):
             await self._open_doors(setting, opened)
         if self.laboratory is not None:
             opened.push_async_callback(self.laboratory.close)
             await self._raise_fronts()
+
+    async def _start_agents(self, setting: Setting, opened: AsyncExitStack) -> None:
+        self._agents: dict[str, Agent] = {}
+        ports = self._agent_ports
+        for name, port in zip(names.agents(len(ports)), ports, strict=True):
+            agent = Agent(
+                setting,
+                name.replace("-", " "),
+                self._own_port(f"writer/{name}", port),
+                await self._reach_routers(f"{name}/router-{{}}"),
+                self._metrics_door(setting, first=not self._agents),
+            )
+            self._agents[name] = agent
+            opened.push_async_callback(agent.kill)
+            await agent.start()
+
+    def _agent(self, index: int) -> Agent:
+        return list(self._agents.values())[index]
 
     # Faults, if there are any: relays in the way of connections, and a laboratory.
 
@@ -340,7 +361,8 @@ class ReferenceStack:
             return None
         from prober.pipeline.faults import Laboratory, Layout  # noqa: PLC0415
 
-        layout = Layout(len(self._router_ports), self._doors_wanted)
+        routers, agents = len(self._router_ports), len(self._agent_ports)
+        layout = Layout(routers, self._doors_wanted, agents)
         return Laboratory(self._faults, layout, self._clock, group, self._host)
 
     def _own_port(self, hop: str, port: int) -> int:
@@ -361,11 +383,14 @@ class ReferenceStack:
 
     async def _raise_fronts(self) -> None:
         """Open the relays that clients outside meet."""
-        agent, rlp = self._agent.address, self._rlp.address
+        rlp = self._rlp.address
         self._fronts = {
-            "agent": await self._reach("writer/agent", agent, self._agent_port),
-            "rlp": await self._reach("rlp/consumer", rlp, self._rlp_port),
+            name: await self._reach(f"writer/{name}", agent.address, port)
+            for (name, agent), port in zip(
+                self._agents.items(), self._agent_ports, strict=True
+            )
         }
+        self._fronts["rlp"] = await self._reach("rlp/consumer", rlp, self._rlp_port)
         for name, door in self._doors.items() if self._doors else ():
             scheme, target = door.url.split("://")
             port = self._door_ports.get(name, 0)
@@ -375,8 +400,10 @@ class ReferenceStack:
     def _hands(self) -> "Hands":
         from prober.pipeline.faults.hands import Hands  # noqa: PLC0415 - see above
 
-        routers = {f"router-{n}": r for n, r in enumerate(self._routers, start=1)}
-        ours: dict[str, Component] = {**routers, "rlp": self._rlp, "agent": self._agent}
+        routers = dict(
+            zip(names.routers(len(self._routers)), self._routers, strict=True)
+        )
+        ours: dict[str, Component] = {**routers, "rlp": self._rlp, **self._agents}
         return Hands(
             components={**ours, **dict(self._doors.items() if self._doors else ())},
             uaa=self._doors.uaa if self._doors else None,
@@ -385,12 +412,12 @@ class ReferenceStack:
             web_host=self._host if self._doors_wanted else None,
         )
 
-    def _metrics_door(self, setting: Setting) -> MetricsDoor | None:
+    def _metrics_door(self, setting: Setting, *, first: bool) -> MetricsDoor | None:
         if "metrics" not in self._doors_wanted:
             return None
         from prober.pipeline import prometheus  # noqa: PLC0415 - see above
 
-        port = self._door_ports.get("metrics", 0)
+        port = self._door_ports.get("metrics", 0) if first else 0
         return functools.partial(prometheus.door, setting, certificates.AGENT, port)
 
     async def _open_doors(self, setting: Setting, opened: AsyncExitStack) -> None:
@@ -415,6 +442,17 @@ class ReferenceStack:
 
     def _uaa(self) -> "Uaa":
         return self._doors.uaa if self._doors else _missing("uaa")
+
+
+def _check_number(component: str, number: int, ports: Sequence[int]) -> None:
+    """Raise UsageError where there are too few of a component, or of their ports."""
+    if number < 1:
+        raise UsageError(f"the stack needs at least one {component}, not {number}")
+    if ports and len(ports) != number:
+        raise UsageError(
+            f"there are {number} {component}s and {len(ports)} {component} ports:"
+            " name one for each, or none"
+        )
 
 
 def _missing(name: str) -> NoReturn:

@@ -47,7 +47,7 @@ class ComponentStatistics:
     """What one component counted since the stack was entered, in envelopes."""
 
     component: str
-    """`agent`, `router 1`, …, `rlp`."""
+    """`agent`, or `agent 1`, … of several; `router 1`, …, `rlp`."""
     ingress: int
     egress: int
     dropped_ingress: int

@@ -19,7 +19,7 @@ from prober.pipeline.faults import KINDS
 from prober.rpc.loggregator_v2.envelope_pb2 import EnvelopeBatch
 from prober.rpc.loggregator_v2.ingress_pb2_grpc import IngressStub
 from tests.pipeline.clients import logs
-from tests.processes import PIPES, started
+from tests.processes import PIPES, line_with, started
 
 COMMAND = [sys.executable, "-m", "prober", "reference"]
 
@@ -103,6 +103,31 @@ def test_it_writes_a_configuration_for_itself(tmp_path: Path) -> None:
         assert secret.stat().st_mode & 0o777 == 0o600
         assert secret.read_text() not in file.read_text()
         assert secret.read_text() not in json.dumps(told)
+
+
+def test_several_agents_are_several_ways_in(tmp_path: Path) -> None:
+    """Each has an address and metrics of its own, in the text and in what it writes."""
+    file = tmp_path / "prober.yaml"
+    options = ("--agents", "3", "--write-config", str(file))
+    with running(*options) as process:
+        text = line_with("agent 3", process.stdout)
+        loaded = config.load(file).environment("reference")
+
+    assert loaded.ingress is not None
+    agents = loaded.ingress.agents
+    assert agents is not None
+    assert 3 == len({each.address for each in agents})
+    assert 3 == len({each.metrics and each.metrics.address for each in agents})
+    assert agents[2].address in text
+
+
+def test_ports_are_named_for_each_agent_or_none() -> None:
+    """One sentence says how many there are of either."""
+    with running("--agents", "2", "--agent-port", "1") as process:
+        _, errors = process.communicate(timeout=30)
+
+    assert 2 == process.returncode
+    assert "there are 2 agents and 1 agent ports: name one for each" in errors
 
 
 def test_a_configuration_of_others_is_not_overwritten(tmp_path: Path) -> None:

@@ -96,9 +96,10 @@ async def send_all(ingress: IngressStub, envelopes: Sequence[Envelope]) -> Statu
 
 
 @asynccontextmanager
-async def agent_of(stack: ReferenceStack) -> AsyncIterator[IngressStub]:
-    """The stack's agent."""
-    async with channel(stack.agent_address, stack.client_tls("metron")) as opened:
+async def agent_of(stack: ReferenceStack, index: int = 0) -> AsyncIterator[IngressStub]:
+    """One of the stack's agents."""
+    address = stack.agent_addresses[index]
+    async with channel(address, stack.client_tls("metron")) as opened:
         yield IngressStub(opened)
 
 

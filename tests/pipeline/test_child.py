@@ -26,6 +26,7 @@ def test_both_stacks_have_one_face() -> None:
     """Whoever can use the one can use the other, but for awaiting its answers."""
     addresses = {"agent_address", "router_addresses", "rlp_address", "uaa_client"}
     addresses |= {"gateway_url", "firehose_url", "metrics_address", "uaa_url"}
+    addresses |= {"agent_addresses", "metrics_addresses"}
 
     child = face(ChildStack) - {"pid"}  # of the process that it is alone in
     assert child | addresses == face(ReferenceStack) - {"ends"}

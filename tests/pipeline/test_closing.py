@@ -97,7 +97,7 @@ async def test_a_taken_port_leaves_nothing(scratch: Path) -> None:
             with pytest.raises(
                 UsageError, match=f"the agent .*127.0.0.1:{port}, which"
             ):
-                async with ReferenceStack(profile=ROOMY, agent_port=port):
+                async with ReferenceStack(profile=ROOMY, agent_ports=(port,)):
                     pass
 
 

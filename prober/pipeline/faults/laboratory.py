@@ -8,6 +8,7 @@ from typing import TypeAlias
 import grpc
 
 from prober.clock import NS, Clock
+from prober.pipeline import names
 from prober.pipeline.component import Tasks
 from prober.pipeline.faults.effects import EFFECTS, Bench
 from prober.pipeline.faults.foreign import Foreign
@@ -90,7 +91,7 @@ class Laboratory:
         if witness is None:
             return Tap(effects, None, take) if effects else take
         tap = Tap(effects, lambda items: witness.see(place, stream, items), take)
-        if place != "agent":
+        if place not in names.agents(self._layout.agents):
             return tap
 
         def intake(items: Sequence[Item]) -> None:

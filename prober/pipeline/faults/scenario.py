@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from prober.errors import UsageError
+from prober.pipeline import names
 
 
 class FaultKind(enum.Enum):
@@ -170,8 +171,9 @@ KINDS: Mapping[FaultKind, Takes] = {
 }
 """Every kind of fault: the one place that says what it takes."""
 
-_COMPONENT = r"agent|router-[1-9]\d{0,3}|rlp|gateway|firehose|uaa"
-_WHERE = re.compile(rf"(?:{_COMPONENT})(?:/(?:{_COMPONENT}|consumer))?|writer/agent")
+_AGENT = r"agent(?:-[1-9]\d{0,3})?"
+_COMPONENT = rf"{_AGENT}|router-[1-9]\d{{0,3}}|rlp|gateway|firehose|uaa"
+_WHERE = re.compile(rf"(?:{_COMPONENT})(?:/(?:{_COMPONENT}|consumer))?|writer/{_AGENT}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,13 +272,16 @@ class Layout:
 
     routers: int
     doors: Collection[str] = ()
+    agents: int = 1
 
     @property
     def components(self) -> tuple[str, ...]:
         """Their names, in the order of the messages."""
         doors = [name for name in ("gateway", "firehose") if name in self.doors]
         return (
-            *("agent", *(f"router-{n}" for n in range(1, self.routers + 1)), "rlp"),
+            *names.agents(self.agents),
+            *names.routers(self.routers),
+            "rlp",
             *doors,
             *(["uaa"] if doors else []),
         )
@@ -287,9 +292,10 @@ class Layout:
         return tuple(self._hops())
 
     def _hops(self) -> Iterator[Hop]:
-        yield Hop("writer/agent", "agent")
-        for router in (c for c in self.components if c.startswith("router")):
-            yield Hop(f"agent/{router}", router)
+        agents = names.agents(self.agents)
+        yield from (Hop(f"writer/{agent}", agent) for agent in agents)
+        for router in names.routers(self.routers):
+            yield from (Hop(f"{agent}/{router}", router) for agent in agents)
             yield Hop(f"{router}/rlp", router)
             if "firehose" in self.doors:
                 yield Hop(f"{router}/firehose", router)

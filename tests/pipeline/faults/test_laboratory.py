@@ -52,6 +52,10 @@ def scenario(*faults: Fault) -> Scenario:
             "kill: there is no agent/router-1 in this stack: choose from agent, ga",
         ),
         (
+            Fault(kind=FaultKind.KILL, where="agent-1"),
+            "kill: there is no agent-1 in this stack: choose from agent, ga",
+        ),
+        (
             Fault(kind=FaultKind.DELAY, where="gateway", by_ns=1),
             "delay cannot be at gateway: choose agent, router-1, router-2, rlp",
         ),
