@@ -1,6 +1,7 @@
 """Loggregator's word on itself, watched beside a run, which that may never disturb."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Self
@@ -26,6 +27,9 @@ SLOW_SECONDS = 5.0
 """How long a traffic controller waits for a consumer before it tells of it."""
 TRAVEL_SECONDS = 60.0
 """How long such an event may be under way; an older stamp is a clock that is wrong."""
+
+CUT_OFFS_KEPT = 1_000
+"""How many cut-offs are kept, the latest: one too slow has no end of them."""
 
 Connected = tuple[str, int | None]
 """A consumer, and which of its connections; None where several share a shard."""
@@ -58,7 +62,8 @@ class PlatformWatch:
         self._source, self._clock = source, clock
         self._on_cut_off = on_cut_off
         self._counters = PlatformCounters()
-        self._cut_offs: list[CutOff] = []
+        self._cut_offs: deque[CutOff] = deque(maxlen=CUT_OFFS_KEPT)
+        self._cut_off_count = 0
         self._trouble = ""
         """Why nothing is read just now."""
 
@@ -107,6 +112,11 @@ class PlatformWatch:
             yield f"Loggregator's counters were not read to the end: {self._trouble}"
         if self._counters.passed_over:
             yield "Loggregator has more counters than were kept: some were passed over"
+        if self._cut_off_count > CUT_OFFS_KEPT:
+            yield (
+                f"cut off as a slow consumer {self._cut_off_count:,} times, of which"
+                f" the last {CUT_OFFS_KEPT:,} were kept"
+            )
 
     async def _listen(self) -> None:
         if self._source is None:
@@ -143,4 +153,5 @@ class PlatformWatch:
             at_ns=told.at_ns,
         )
         self._cut_offs.append(cut_off)
+        self._cut_off_count += 1
         self._on_cut_off(cut_off, epoch)

@@ -15,7 +15,7 @@ from prober.pipeline.profile import PROFILES
 from prober.pipeline.stack import ReferenceStack
 from prober.plan import Plan, Sizes
 from prober.probe import Controls, Job, PlatformSource, probe
-from prober.probe.platform import CUT_OFF
+from prober.probe.platform import CUT_OFF, CUT_OFFS_KEPT
 from prober.records import Arrival, Evidence, Kind, RunResult, State
 from prober.report import build
 from prober.testing import ManualClock, MemoryReader
@@ -178,6 +178,24 @@ async def test_word_that_comes_after_the_consumer_is_back() -> None:
     states = [cycle.state for cycle in result.consumers[0].cycles]
     assert {State.INCONCLUSIVE, State.PASS} == set(states)
     assert [State.PASS] * 10 == states[20:]
+
+
+async def test_cut_offs_without_end_are_counted_and_the_latest_kept() -> None:
+    """What is kept of a consumer that is cut off for ever has a bound, and is told."""
+    bench = Bench(messages=300, cycles=3)
+    once = slow(bench, 1, ("memory", None))
+    source = dataclasses.replace(
+        once,
+        readings=lambda arrival: [
+            e for e in once.readings(arrival) for _ in range(1001)
+        ],
+    )
+
+    result = await run(bench, source)
+
+    assert CUT_OFFS_KEPT == len(result.cut_offs)
+    words = "cut off as a slow consumer 1,001 times, of which the last 1,000 were kept"
+    assert [words] == [each for each in result.warnings if "slow consumer" in each]
 
 
 async def test_other_peoples_slow_consumers_are_no_business_of_ours() -> None:
