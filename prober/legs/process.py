@@ -43,6 +43,8 @@ class LegProcess:
             start_new_session=True,
             env={"GRPC_VERBOSITY": "NONE", **os.environ},
         )
+        assert self._process.stdout is not None  # noqa: S101 - asked for a pipe
+        self._messages = wire.from_leg(self._process.stdout)
         try:
             self._write(wire.framed(specs.encode(self._spec)))
             async with asyncio.timeout(BEGIN_SECONDS):
@@ -58,7 +60,7 @@ class LegProcess:
             raise
 
     async def _begun(self) -> None:
-        first = await anext(self.said(), None)
+        first = await anext(self._messages, None)
         if isinstance(first, wire.Refused):
             raise (InternalError if first.ours else CouldNotProbe)(first.sentence)
         if first is None:
@@ -66,10 +68,7 @@ class LegProcess:
 
     async def said(self) -> AsyncIterator[wire.FromLeg]:
         """Yield what it says, to its end."""
-        process = self._process
-        assert process is not None  # noqa: S101 - begun
-        assert process.stdout is not None  # noqa: S101 - asked for a pipe
-        async for message in wire.from_leg(process.stdout):
+        async for message in self._messages:
             yield message
 
     def tell(self, message: wire.ToLeg) -> None:

@@ -1,10 +1,11 @@
 """What a leg and who started it tell each other: frames of msgpack, each with a length.
 
-00 00 00 19 | 95 a4 send …      four bytes, big-endian, then as many as they say
+00 00 00 1a | 91 95 a4 send …   four bytes, big-endian, then as many as they say
 
-A leg hands up what it found, message by message, with its evidence in between, and the
-ledger books it as if it had been found here: so the union of several legs is exact, and
-there is no second way to count. Which form is spoken, the spec says first (`VERSION`).
+A frame has what was said within a moment. A leg hands up what it found, message by
+message, with its evidence in between, and the ledger books it as if it had been found
+here: so the union of several legs is exact, and there is no second way to count. Which
+form is spoken, the spec says first (`VERSION`).
 """
 
 import asyncio
@@ -191,13 +192,13 @@ ToLeg = Send | Aid | Flush
 FromLeg = Ready | Refused | Blamed | Sent | Told | Flushed | Found | Known | Until
 
 _encoder = msgspec.msgpack.Encoder()
-_to_leg = msgspec.msgpack.Decoder(ToLeg)
-_from_leg = msgspec.msgpack.Decoder(FromLeg)
+_to_leg = msgspec.msgpack.Decoder(list[ToLeg])
+_from_leg = msgspec.msgpack.Decoder(list[FromLeg])
 
 
-def frame(message: ToLeg | FromLeg) -> bytes:
-    """Return a message as a frame."""
-    return framed(_encoder.encode(message))
+def frame(*messages: ToLeg | FromLeg) -> bytes:
+    """Return messages as a frame."""
+    return framed(_encoder.encode(messages))
 
 
 def framed(raw: bytes) -> bytes:
@@ -206,28 +207,27 @@ def framed(raw: bytes) -> bytes:
 
 
 class Outbox:
-    """Writes at once what is said within a moment: a write costs more than to say it.
+    """Writes as one frame what is said within a moment: a write costs more than to say.
 
     A moment is `seconds`, or else one turn of the event loop.
     """
 
     def __init__(self, write: Callable[[bytes], None], seconds: float = 0) -> None:
         self._write, self._seconds = write, seconds
-        self._said: list[bytes] = []
+        self._said: list[ToLeg | FromLeg] = []
 
     def say(self, message: ToLeg | FromLeg) -> None:
         """Say something, in its order and soon."""
         if not self._said:
             loop = asyncio.get_running_loop()
             loop.call_later(self._seconds, self.flush)
-        self._said.append(frame(message))
+        self._said.append(message)
 
     def flush(self) -> None:
         """Write what was said, now."""
         if self._said:
-            raw = b"".join(self._said)
-            self._said.clear()
-            self._write(raw)
+            said, self._said = self._said, []
+            self._write(frame(*said))
 
 
 async def read(stream: asyncio.StreamReader) -> bytes | None:
@@ -259,10 +259,12 @@ def _decoded(raw: bytes, decoder: "msgspec.msgpack.Decoder[T]") -> T:
 async def to_leg(stream: asyncio.StreamReader) -> AsyncIterator[ToLeg]:
     """Yield what a leg is told."""
     while (raw := await read(stream)) is not None:
-        yield _decoded(raw, _to_leg)
+        for message in _decoded(raw, _to_leg):
+            yield message
 
 
 async def from_leg(stream: asyncio.StreamReader) -> AsyncIterator[FromLeg]:
     """Yield what a leg tells."""
     while (raw := await read(stream)) is not None:
-        yield _decoded(raw, _from_leg)
+        for message in _decoded(raw, _from_leg):
+            yield message

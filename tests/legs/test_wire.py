@@ -93,7 +93,7 @@ async def _read(raw: bytes) -> list[wire.FromLeg]:
 
 
 async def test_what_a_leg_tells_arrives_in_order() -> None:
-    """Every kind of message, one after the other."""
+    """Every kind of message, one after the other, in a frame each or all in one."""
     said: list[wire.FromLeg] = [
         wire.Ready(),
         wire.Refused("no agent", ours=False),
@@ -106,6 +106,7 @@ async def test_what_a_leg_tells_arrives_in_order() -> None:
     ]
 
     assert said == await _read(b"".join(map(wire.frame, said)))
+    assert said == await _read(wire.frame(*said))
 
 
 numbers = st.lists(st.integers(0, 2**62), max_size=50)
