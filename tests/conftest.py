@@ -1,8 +1,11 @@
 """What tests share: the reference stack, and certificates that nobody trusts."""
 
 import faulthandler
+import gc
 import os
+import sys
 import tempfile
+import warnings
 
 # What is remembered of this machine and its user is nobody's business here.
 os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="prober-tests-")
@@ -27,7 +30,10 @@ settings.register_profile("prober", deadline=None, derandomize=True)
 settings.load_profile("prober")
 
 
-REAL_TIME = {"bench", "calibration", "cli", "end_to_end", "legs", "pipeline", "watch"}
+REAL_TIME = {
+    *("bench", "calibration", "check", "cli", "egress", "end_to_end", "ingress"),
+    *("legs", "pipeline", "probe", "watch"),
+}
 """Folders of tests that use real sockets, processes and time."""
 BUSY = "os.getloadavg()[0] > os.cpu_count()"
 TESTS = Path(__file__).parent
@@ -81,9 +87,31 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     _give_up_later(item)
 
 
+_failed_before = False
+"""A test of this process failed, and what it had open is not collected yet."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[
+    None, pytest.TestReport, pytest.TestReport
+]:
+    """Note what failed."""
+    global _failed_before  # noqa: PLW0603 - pytest's hooks are functions
+    report = yield
+    _failed_before = _failed_before or report.failed
+    return report
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
-    """Limit a test."""
+    """Limit a test, which is not to answer for what a failed one left open."""
+    global _failed_before  # noqa: PLW0603 - see above
+    if _failed_before:
+        _failed_before = False
+        for name in ("last_type", "last_value", "last_traceback"):
+            vars(sys).pop(name, None)  # they hold all frames of what failed
+        with warnings.catch_warnings(action="ignore"):
+            gc.collect()
     _give_up_later(item)
 
 
