@@ -48,6 +48,8 @@ class Sent:
     count: int = 0
     left_out: int = 0
     """How many will never be sent."""
+    end: int = 0
+    """Before which message all was sent, that is not withheld or left out."""
     first_ns: int = 0
     last_ns: int = 0
 
@@ -73,6 +75,7 @@ class Intake:
         sent.first_ns = sent.first_ns if sent.count else at_ns
         sent.last_ns = at_ns
         sent.count += span.count
+        sent.end = span.end
         self.words.reach(span.end)
         self.words.of(span).fill(Word.PENDING)
         self.attempted += span.count
@@ -113,8 +116,8 @@ class Intake:
 
         Exactly for one that was sent by then, else by its even pace so far.
         """
-        count = min(span.end, self.words.end) - span.first
-        first_ns, last_ns = self.times(cycle)
+        sent = self.cycles[cycle]
+        count, first_ns, last_ns = sent.end - span.first, sent.first_ns, sent.last_ns
         if first_ns <= at_ns < last_ns:
             count = 1 + (count - 1) * (at_ns - first_ns) // (last_ns - first_ns)
         return Span(first=span.first, count=count)

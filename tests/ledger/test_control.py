@@ -93,6 +93,18 @@ def test_not_waited_for() -> None:
     assert ledger.overdue_since("rlp", T0 + 9 * NS) is None
 
 
+def test_not_overdue_before_its_time() -> None:
+    """That a cycle's control is known from its begin, makes nothing of it overdue."""
+    case = Run(control=K, sent=0)
+    for number in range(3):
+        span = Span(first=number, count=1)
+        case.ledger.attempt(span, 0, T0 + number * NS)
+    case.arrive([0, 1], 2.5)
+
+    assert case.ledger.overdue_since("rlp", T0 + 3 * NS // 2) is None
+    assert T0 == case.ledger.overdue_since("rlp", T0 + 5 * NS // 2)
+
+
 def test_every_consumer_by_itself() -> None:
     """A consumer that takes a withheld one for received does not spoil the others."""
     case = run("rlp", "gateway")

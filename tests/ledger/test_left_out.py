@@ -84,6 +84,17 @@ def test_nothing_is_overdue_before_its_time(run: Run) -> None:
     assert T0 == run.ledger.overdue_since("rlp", at(4.5))
 
 
+def test_who_asks_in_between_does_not_make_it_overdue(run: Run) -> None:
+    """A cycle that was judged while it is sent is not taken for sent to its end."""
+    for number in range(6):
+        attempt(run.ledger, number, number)
+    run.arrive([0, 1, 2, 3], 5.5)
+    run.results(5.5)
+
+    assert None is run.ledger.overdue_since("rlp", at(2.5))
+    assert T0 == run.ledger.overdue_since("rlp", at(4.5))
+
+
 def test_what_was_refused_is_not_awaited(run: Run) -> None:
     """A message that never left us is neither due nor under way."""
     for number in range(4):
