@@ -2,11 +2,33 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 
 from prober.plan import Plan
 from prober.records import Counts, Fault, Handover, Span, State
 
 INTACT = ("on_time", "late", "after_deadline")
+
+
+class Connection:
+    """When one connection of a consumer stood, and when it brought which message.
+
+    Moments count what happened to the consumer.
+    """
+
+    def __init__(self, opened: int) -> None:
+        self.opened = opened
+        self.closed: int | None = None
+        self.brought: list[tuple[int, int]] = []
+
+    def overlaps(self, other: "Connection") -> bool:
+        """Tell whether both stood at some moment."""
+        return (other.closed is None or other.closed > self.opened) and (
+            self.closed is None or self.closed > other.opened
+        )
+
+    def has_brought(self, sequence: int, since: int) -> bool:
+        return any(at >= since and number == sequence for at, number in self.brought)
 
 
 class Seen:
@@ -28,6 +50,37 @@ class Seen:
         self.states: dict[int, State] = {}
         self.cycle_latencies: dict[int, list[int]] = defaultdict(list)
         self.faults: list[Fault] = []
+        self.blindness: list[tuple[int, int | None]] = []
+        self.moment = 0
+        self.connections: dict[int, Connection] = {}
+        self.copies = 0
+
+    def connect(self, epoch: int) -> None:
+        self.moment += 1
+        self.connections[epoch] = Connection(self.moment)
+
+    def disconnect(self, epoch: int) -> None:
+        self.moment += 1
+        self.connections[epoch].closed = self.moment
+
+    def is_copy(self, epoch: int, sequence: int) -> bool:
+        """Note an arrival; tell whether another connection beside it brought it first.
+
+        Since both stood the other one had brought it, and this one had not.
+        """
+        mine = self.connections.get(epoch)
+        if mine is None:
+            return False
+        self.moment += 1
+        copy = False
+        for other in self.connections.values():
+            since = max(mine.opened, other.opened)
+            if other is not mine and other.overlaps(mine):
+                theirs = other.has_brought(sequence, since)
+                copy = copy or (theirs and not mine.has_brought(sequence, since))
+        mine.brought.append((self.moment, sequence))
+        self.copies += copy
+        return copy
 
 
 class Oracle:
@@ -53,17 +106,21 @@ class Oracle:
         for sequence in range(span.first, span.end):
             self.handed[sequence] = handover.value
 
-    def arrive(self, name: str, sequence: int, sent_ns: int, at_ns: int) -> None:
+    def arrive(
+        self, name: str, sequence: int, sent_ns: int, at_ns: int, epoch: int = 1
+    ) -> None:
         seen = self.seen[name]
         seen.sent_ns = max(seen.sent_ns, sent_ns)
         if sequence not in self.handed:
             seen.unexplained += 1
             return
-        seen.arrivals[sequence] += 1
+        copy = seen.is_copy(epoch, sequence)
+        seen.arrivals[sequence] += not copy
         cycle = self.plan.cycle_of(sequence)
         assert cycle is not None
         if cycle in seen.closed:
-            self._straggle(seen, cycle, sequence, at_ns - sent_ns, at_ns)
+            if not copy:
+                self._straggle(seen, cycle, sequence, at_ns - sent_ns, at_ns)
         elif seen.fate.get(sequence) not in INTACT:
             seen.cycle_latencies[cycle].append(at_ns - sent_ns)
             latency = at_ns - sent_ns
@@ -76,16 +133,18 @@ class Oracle:
                 seen.reordered.add(sequence)
         seen.highest = max(seen.highest, sequence)
 
-    def damage(self, name: str, sequence: int | None) -> None:
+    def damage(self, name: str, sequence: int | None, epoch: int = 1) -> None:
         seen = self.seen[name]
         if sequence is None or sequence not in self.handed:
             seen.unexplained += 1
             return
-        seen.arrivals[sequence] += 1
+        copy = seen.is_copy(epoch, sequence)
+        seen.arrivals[sequence] += not copy
         cycle = self.plan.cycle_of(sequence)
         assert cycle is not None
         if cycle in seen.closed:
-            self._straggle(seen, cycle, sequence, None, 0)
+            if not copy:
+                self._straggle(seen, cycle, sequence, None, 0)
         else:
             seen.fate.setdefault(sequence, "corrupt")
 
@@ -136,6 +195,17 @@ class Oracle:
         absences = self.seen[name].absences
         if absences and absences[-1][1] is None:
             absences[-1] = (absences[-1][0], at_ns)
+
+    def miss(self, name: str, from_ns: int, to_ns: int) -> None:
+        """Note an absence that is over, beside the one that may not be."""
+        self.seen[name].absences.insert(0, (from_ns, to_ns))
+
+    def blind(self, name: str, since_ns: int) -> None:
+        self.seen[name].blindness.append((since_ns, None))
+
+    def see(self, name: str, at_ns: int) -> None:
+        since_ns, _ = self.seen[name].blindness.pop()
+        self.seen[name].blindness.append((since_ns, at_ns))
 
     def final(self, cycle: int, now_ns: int) -> bool:
         """Tell whether a cycle was all sent, no word is owed, and all is in or late."""
@@ -227,29 +297,57 @@ class Oracle:
             for fault in [*self.faults, *seen.faults]
         ):
             return State.INVALID
-        away = any(
-            since_ns <= final_ns and (until_ns is None or until_ns >= first_ns)
-            for since_ns, until_ns in seen.absences
+        away = within(seen.absences, first_ns, final_ns)
+        if counts.ambiguous or not counts.accepted or away:
+            return State.INCONCLUSIVE
+        if not counts.bad:
+            return State.PASS
+        blind = within(seen.blindness, first_ns, final_ns)
+        certain = blind or (
+            self.attached(name, cycle) and not self.held_back(name, cycle, counts)
         )
-        proven = seen.sent_ns > sent[-1] or seen.heard_ns > sent[-1] + self.late_ns
-        blind = counts.bad and not (now_ns >= deadline_ns and proven)
-        if counts.ambiguous or not counts.accepted or away or blind:
-            return State.INCONCLUSIVE
-        if self.held_back(name, cycle, counts):
-            return State.INCONCLUSIVE
-        return State.LOSS if counts.bad else State.PASS
+        over = now_ns >= deadline_ns
+        return State.LOSS if over and certain else State.INCONCLUSIVE
+
+    def attached(self, name: str, cycle: int) -> bool:
+        """Tell whether a sign of life came that shows the path after the last send."""
+        seen, last_ns = self.seen[name], self.sent[cycle][-1]
+        return seen.sent_ns > last_ns or seen.heard_ns > last_ns + self.late_ns
 
     def held_back(self, name: str, cycle: int, counts: Counts) -> bool:
         """Tell whether all that is missing was due in one silence, and came after."""
         if not counts.lost or counts.corrupt or counts.lost > counts.after_deadline:
             return False
-        times = [self.attempted_ns[sequence] for sequence in self.gaps(name, cycle)]
+        gaps = self.gaps(name, cycle)
         for from_ns, to_ns in self.seen[name].silences:
             slack_ns = (to_ns - from_ns) // 10
             until_ns = to_ns + slack_ns - self.lost_ns
-            if from_ns - slack_ns < min(times) and max(times) <= until_ns:
+            sent_before = self.sent_by(cycle, from_ns - slack_ns)
+            if sent_before <= min(gaps) and max(gaps) < self.sent_by(cycle, until_ns):
                 return True
         return False
+
+    def sent_by(self, cycle: int, at_ns: int) -> int:
+        """Return before which message of a cycle all was sent at a time.
+
+        By its even pace: when each was sent is nothing that a ledger remembers.
+        """
+        span, times = self.plan.span_of(cycle), self.sent[cycle]
+        sent = [n for n in range(span.first, span.end) if n in self.handed]
+        if at_ns < times[0]:
+            return span.first
+        if at_ns >= times[-1]:
+            return sent[-1] + 1
+        share = Fraction(at_ns - times[0], times[-1] - times[0])
+        return sent[0] + 1 + int(share * (len(sent) - 1))
+
+
+def within(times: Iterable[tuple[int, int | None]], from_ns: int, to_ns: int) -> bool:
+    """Tell whether any of some times, the last perhaps not over, falls into another."""
+    return any(
+        since_ns <= to_ns and (until_ns is None or until_ns >= from_ns)
+        for since_ns, until_ns in times
+    )
 
 
 def total(counts: Sequence[Counts]) -> Counts:

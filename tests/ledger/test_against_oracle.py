@@ -1,32 +1,16 @@
 import itertools
-from array import array
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prober.histogram import Histogram
-from prober.ledger import Deadlines, Ledger
-from prober.plan import Plan, Sizes
-from prober.records import (
-    ConsumerResult,
-    Counts,
-    Fault,
-    Handover,
-    Kind,
-    Outcome,
-    Span,
-    State,
-)
-from prober.stamp import Sightings
-from tests.ledger.oracle import Oracle, total
+from prober.plan import Plan
+from prober.records import Counts, Handover, Span, State
+from tests.ledger.both import LATE_NS, LOST_NS, NAMES, Both, plan_of
+from tests.ledger.oracle import total
 
-START_NS = 1_800_000_000_000_000_000
-LATE_NS, LOST_NS = 5, 10
-"""The deadlines of these histories, of which a step is some nanoseconds."""
-NAMES = ("rlp", "gateway")
 COUNTED = (State.PASS, State.LOSS)
 
 thorough = settings(
@@ -35,108 +19,6 @@ thorough = settings(
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-
-
-def plan_of(messages: int, cycles: int) -> Plan:
-    """Return a plan of logs in batches of four at most, several to a cycle."""
-    return Plan(
-        messages=messages,
-        cycles=cycles,
-        rate=Fraction(400),
-        sizes=Sizes(low=100, high=100),
-        kinds=(Kind.LOG,),
-        source_id="probe",
-        seed=1,
-    )
-
-
-@dataclass(slots=True)
-class Both:
-    """A ledger and its oracle, who are told the same things at the same times."""
-
-    plan: Plan
-    ledger: Ledger
-    oracle: Oracle
-    raw: dict[str, int]
-    """Arrivals of the run, whatever they were, by consumer."""
-    now_ns: int = START_NS
-
-    @classmethod
-    def of(cls, plan: Plan) -> "Both":
-        """Return both, for a plan."""
-        deadlines = Deadlines(late_after_ns=LATE_NS, lost_after_ns=LOST_NS)
-        return cls(
-            plan,
-            Ledger(plan, deadlines, NAMES),
-            Oracle(plan, LATE_NS, LOST_NS, NAMES),
-            dict.fromkeys(NAMES, 0),
-        )
-
-    def attempt(self, span: Span, cycle: int) -> None:
-        self.ledger.attempt(span, cycle, self.now_ns)
-        self.oracle.attempt(span, cycle, self.now_ns)
-
-    def hand_over(self, span: Span, handover: Handover) -> None:
-        self.ledger.hand_over(Outcome(span=span, handover=handover))
-        self.oracle.hand_over(span, handover)
-
-    def arrive(self, name: str, intact: list[int], damaged: list[int | None]) -> None:
-        sent = [self.sent_ns(sequence) for sequence in intact]
-        found = Sightings(
-            sequences=array("q", intact),
-            sent_ns=array("q", sent),
-            damaged=damaged,
-            other_runs=len(intact) % 2,
-        )
-        self.ledger.arrive(name, found, self.now_ns)
-        for sequence in damaged:
-            self.oracle.damage(name, sequence)
-        for sequence, sent_ns in zip(intact, sent, strict=True):
-            self.oracle.arrive(name, sequence, sent_ns, self.now_ns)
-        self.oracle.seen[name].other_runs += found.other_runs
-        self.oracle.hear(name, self.now_ns)
-        self.raw[name] += len(intact) + len(damaged)
-
-    def sent_ns(self, sequence: int) -> int:
-        cycle = self.plan.cycle_of(sequence)
-        times = self.oracle.sent.get(-1 if cycle is None else cycle, [self.now_ns])
-        return times[0]
-
-    def hear(self, name: str) -> None:
-        self.ledger.hear(name, self.now_ns)
-        self.oracle.hear(name, self.now_ns)
-
-    def leave(self, name: str) -> None:
-        self.ledger.leave(name, self.now_ns, "gone")
-        self.oracle.leave(name, self.now_ns)
-
-    def attach(self, name: str) -> None:
-        self.ledger.attach(name, self.now_ns)
-        self.oracle.attach(name, self.now_ns)
-
-    def fault(self, name: str | None, ago_ns: int, lasted_ns: int) -> None:
-        from_ns = self.now_ns - ago_ns
-        fault = Fault(from_ns=from_ns, to_ns=from_ns + lasted_ns, reason="ours")
-        self.ledger.fault(fault, name)
-        kept = self.oracle.faults if name is None else self.oracle.seen[name].faults
-        kept.append(fault)
-
-    def close(self) -> None:
-        """Close what is final, as a run does."""
-        while (cycle := self.ledger.closed) < self.plan.cycles:
-            if not self.ledger.final(cycle, self.now_ns):
-                return
-            self.ledger.close(cycle, self.now_ns)
-            self.oracle.close(cycle, self.now_ns)
-
-    def open(self) -> range:
-        """Return the cycles that are not closed."""
-        return range(self.ledger.closed, self.plan.cycles)
-
-    def results(self) -> dict[str, ConsumerResult]:
-        transports = dict.fromkeys(NAMES, "rlp")
-        results = self.ledger.results(transports, self.now_ns)
-        return {result.name: result for result in results}
 
 
 Step = Callable[[Both], None]
