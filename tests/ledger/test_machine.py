@@ -75,7 +75,7 @@ class History(RuleBasedStateMachine):
     )
     def acknowledge(self, count: int, word: Handover, after_ns: int = 0) -> None:
         """The writer tells of the next messages, or of all: its stream may break."""
-        self.both.now_ns += after_ns
+        self.wait(after_ns)
         told = self.pending[:count]
         self.both.hand_over(Span(first=told[0], count=len(told)), word)
         del self.pending[:count]
@@ -110,7 +110,7 @@ class History(RuleBasedStateMachine):
     )
     def catch_up(self, name: str, spoilt: int, how: str, lag_ns: int) -> None:
         """All connections of a consumer bring all that is to come, perhaps too late."""
-        self.both.now_ns += lag_ns
+        self.wait(lag_ns)
         for pick in range(len(self.open[name])):
             self.bring(name, pick, MESSAGES, spoilt, how)
 
@@ -194,6 +194,12 @@ class History(RuleBasedStateMachine):
 
     # What concerns all.
 
+    @rule(passed_ns=st.sampled_from([1, 2, LATE_NS, LOST_NS]))
+    def wait(self, passed_ns: int) -> None:
+        """Time passes, and it is asked: messages become late, and lost."""
+        self.both.now_ns += passed_ns
+        self.holds()
+
     @rule(heard=st.sampled_from([NAMES, NAMES[:1], ()]))
     def settle(self, heard: tuple[str, ...]) -> None:
         """The stream ends well, nothing comes in time; then perhaps a sign; the end."""
@@ -263,5 +269,5 @@ class History(RuleBasedStateMachine):
 
 TestHistory = History.TestCase
 TestHistory.settings = settings(
-    max_examples=120, stateful_step_count=40, deadline=None, derandomize=True
+    max_examples=160, stateful_step_count=40, deadline=None, derandomize=True
 )
