@@ -236,11 +236,12 @@ class History(RuleBasedStateMachine):
             assert oracle.gaps(name, each.index) == gaps
 
     def _tells_of_the_whole(self) -> None:
-        """So is what is overdue, what came, and which cycles are final."""
+        """So is what is overdue, what came, what is connected, and what is final."""
         oracle, ledger, now_ns = self.both.oracle, self.both.ledger, self.both.now_ns
         for name in NAMES:
             assert len(oracle.overdue(name, now_ns)) == ledger.overdue(name, now_ns)
             assert len(oracle.seen[name].first_ns) == ledger.received(name)
+            assert set(self.open[name]) == ledger._accounts[name].seams._open
         for cycle in range(self.both.plan.cycles):
             assert oracle.final(cycle, now_ns) == ledger.final(cycle, now_ns)
 
