@@ -9,6 +9,8 @@ give up on a lock or a statement that takes too long.
 
 import contextlib
 import os
+import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from prober.store.places import shown
 BUSY_SECONDS = 5.0
 """How long a lock is waited for."""
 _STATEMENT_SECONDS = 60
+_AGAIN_SECONDS = 0.01
 _WRITES = "prober_writes"
 
 
@@ -37,7 +40,10 @@ def _make_file(path: Path, url: URL) -> None:
     """Make the file, and its folder, for nobody but us: SQLite would ask the umask."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        if not path.exists():  # to close one that is in use would drop SQLite's locks
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        elif not (path.is_file() and os.access(path, os.R_OK | os.W_OK)):
+            os.close(os.open(path, os.O_RDWR))  # tells why it cannot be used
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise StoreError(f"cannot keep history in {shown(url)}: {reason}") from None
@@ -49,7 +55,7 @@ def _sqlite(url: URL, busy_seconds: float) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: object) -> None:  # noqa: ANN401
         connection.isolation_level = None  # who begins a transaction is told below
-        connection.execute("PRAGMA journal_mode=WAL")
+        _enter_wal(connection, busy_seconds)
         connection.execute("PRAGMA synchronous=FULL")
 
     @event.listens_for(engine, "begin")
@@ -58,6 +64,26 @@ def _sqlite(url: URL, busy_seconds: float) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _enter_wal(connection: sqlite3.Connection, busy_seconds: float) -> None:
+    """Let a database keep a write-ahead log, as it does from its first opening on.
+
+    Who changes that while others open it is told that it is locked, without any wait.
+    """
+    until = time.monotonic() + busy_seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if (
+                error.sqlite_errorcode != sqlite3.SQLITE_BUSY
+                or time.monotonic() > until
+            ):
+                raise
+            time.sleep(_AGAIN_SECONDS)
+        else:
+            return
 
 
 def _postgresql(url: URL, busy_seconds: float) -> Engine:

@@ -49,9 +49,11 @@ def test_opening_again_finds_what_was_written(where: str) -> None:
 def test_several_may_open_a_new_history_at_once(where: str) -> None:
     """Migrations run under a lock: one makes the tables, the others find them."""
     failed: list[BaseException] = []
+    together = threading.Barrier(6)
 
     def open_one() -> None:
         try:
+            together.wait()
             open_store(where).close()
         except BaseException as error:  # noqa: BLE001 - told below
             failed.append(error)
