@@ -7,8 +7,6 @@ import sys
 import tempfile
 import warnings
 
-# What is remembered of this machine and its user is nobody's business here.
-os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="prober-tests-")
 # Handshakes fail on purpose here: what gRPC's core prints of that is noise.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 # What commands write to history is written for the time of the tests.
@@ -57,14 +55,28 @@ def _own_limit(item: pytest.Item) -> float:
     return float(own.args[0]) if own is not None else 0
 
 
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Name what failed at once: a run that is cut short has no summary."""
-    conducting = "PYTEST_XDIST_WORKER" not in os.environ
-    if conducting and report.outcome in ("failed", "rerun"):
-        lines = report.longreprtext.strip().splitlines() or ["without words"]
-        why = next((line for line in lines if line.startswith("E ")), lines[-1])
-        told = f"{report.outcome} {report.nodeid} ({report.when}): {why}"
-        print(f"\n{told}")  # noqa: T201 - for whoever reads along
+class _Aloud:
+    """Names what failed at once: a run that is cut short has no summary."""
+
+    def __init__(self, screen: pytest.TerminalReporter) -> None:
+        self._screen = screen
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Tell of a failure, with the first line of why."""
+        if report.outcome in ("failed", "rerun"):
+            lines = report.longreprtext.strip().splitlines() or ["without words"]
+            why = next((line for line in lines if line.startswith("E ")), lines[-1])
+            told = f"{report.outcome} {report.nodeid} ({report.when}): {why}"
+            self._screen.ensure_newline()
+            self._screen.write_line(told)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Let whoever conducts the tests tell of failures as they happen."""
+    screen = config.pluginmanager.get_plugin("terminalreporter")
+    if screen is not None and "PYTEST_XDIST_WORKER" not in os.environ:
+        config.pluginmanager.register(_Aloud(screen))
 
 
 STANDSTILL = 60.0
@@ -87,27 +99,26 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     _give_up_later(item)
 
 
-_failed_before = False
+_FAILED = pytest.StashKey[bool]()
 """A test of this process failed, and what it had open is not collected yet."""
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[
-    None, pytest.TestReport, pytest.TestReport
-]:
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Note what failed."""
-    global _failed_before  # noqa: PLW0603 - pytest's hooks are functions
     report = yield
-    _failed_before = _failed_before or report.failed
+    if report.failed:
+        item.config.stash[_FAILED] = True
     return report
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
     """Limit a test, which is not to answer for what a failed one left open."""
-    global _failed_before  # noqa: PLW0603 - see above
-    if _failed_before:
-        _failed_before = False
+    if item.config.stash.get(_FAILED, False):
+        item.config.stash[_FAILED] = False
         for name in ("last_type", "last_value", "last_traceback"):
             vars(sys).pop(name, None)  # they hold all frames of what failed
         with warnings.catch_warnings(action="ignore"):

@@ -9,6 +9,7 @@ from typing import IO, Any
 import psutil
 
 PIPES: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+PATIENCE_SECONDS = 20.0
 PROBER = (sys.executable, "-m", "prober")
 
 
@@ -18,16 +19,20 @@ def started(
     command: Sequence[str] = PROBER,
     **options: Any,  # noqa: ANN401 - Popen's
 ) -> Iterator[subprocess.Popen[str]]:
-    """Run prober, or another command, for the time of a block; then kill what is left.
+    """Run prober, or another command, for the time of a block, and end it there.
 
     `subprocess.Popen` alone would wait for it, for ever where an assertion failed that
-    came before what ends it.
+    came before what ends it. Who does not end when told to is killed, and its children.
     """
     with subprocess.Popen([*command, *arguments], text=True, **options) as process:
         try:
             yield process
         finally:
             if process.poll() is None:
+                process.terminate()
+            try:
+                process.wait(PATIENCE_SECONDS)
+            except subprocess.TimeoutExpired:
                 mine = psutil.Process(process.pid)
                 for each in (*mine.children(recursive=True), mine):
                     each.kill()

@@ -1,4 +1,4 @@
-"""The ends of a trial's stack: its writer, and a reader for each consumer."""
+"""The ends of a trial's stack: writers, one for each agent, and readers."""
 
 import functools
 import itertools

@@ -27,27 +27,16 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _SIZE = click.IntRange(min=1)
 
 
-def _port(component: str, words: str) -> Callable[[_F], _F]:
-    """Return the option that gives a component its port."""
+def _port(component: str, words: str, *, each: bool = False) -> Callable[[_F], _F]:
+    """Return the option that gives a component, or each of several, its port."""
     return click.option(
         f"--{component}-port",
         type=_PORT,
         metavar="PORT",
-        default=0,
+        multiple=each,
+        default=() if each else 0,
         panel="Where it listens",
-        help=f"{words}  [default: any free one]",
-    )
-
-
-def _ports(component: str, words: str) -> Callable[[_F], _F]:
-    """Return the option that gives each of several components its port."""
-    return click.option(
-        f"--{component}-port",
-        type=_PORT,
-        metavar="PORT",
-        multiple=True,
-        panel="Where it listens",
-        help=f"{words}  [default: any free ones]",
+        help=f"{words}  [default: any free {'ones' if each else 'one'}]",
     )
 
 
@@ -124,8 +113,8 @@ def _ports(component: str, words: str) -> Callable[[_F], _F]:
     panel="Where it listens",
     help="Address of every component.",
 )
-@_ports("agent", "Of an agent; once for each agent.")
-@_ports("router", "Of a router; once for each router.")
+@_port("agent", "Of an agent; once for each agent.", each=True)
+@_port("router", "Of a router; once for each router.", each=True)
 @_port("rlp", "Of the RLP.")
 @_port("gateway", "Of the RLP gateway.")
 @_port("firehose", "Of the traffic controller.")
@@ -277,6 +266,7 @@ def _explanation(
     directory = stack.ends()["directory"]
     fate = "kept" if options["tls_dir"] else "removed at the end"
     agent, rlp = stack.agent_address, stack.rlp_address
+    first = "agent 1" if options["agents"] > 1 else "the agent"
     agents = [
         f"  or to      {address}  agent {number}, its certificate says metron"
         for number, address in enumerate(stack.agent_addresses[1:], start=2)
@@ -288,14 +278,14 @@ def _explanation(
     lines = [
         "The reference Loggregator is up; Ctrl-C ends it.",
         "",
-        f"  write to   {agent}  the agent, its certificate says metron",
+        f"  write to   {agent}  {first}, its certificate says metron",
         *agents,
         *routers,
         f"  read from  {rlp}  the RLP, its certificate says reverselogproxy",
         f"  or from    {stack.gateway_url}/v2/read  the RLP gateway, with a token",
         f"  or from    {stack.firehose_url}/firehose/NAME  version 1, with a token",
         f"  tokens     {stack.uaa_url}  client prober, its secret in client-secret",
-        f"  metrics    https://{stack.metrics_address}/metrics  the agent's",
+        f"  metrics    https://{stack.metrics_address}/metrics  of {first}",
         f"  clients'   {directory}  ca.crt, client.crt, client.key; {fate}",
         "",
         "To probe it:",

@@ -40,10 +40,12 @@ def _make_file(path: Path, url: URL) -> None:
     """Make the file, and its folder, for nobody but us: SQLite would ask the umask."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not path.exists():  # to close one that is in use would drop SQLite's locks
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        elif not (path.is_file() and os.access(path, os.R_OK | os.W_OK)):
-            os.close(os.open(path, os.O_RDWR))  # tells why it cannot be used
+        file = path.resolve()
+        # To open and close one that is in use would drop SQLite's locks.
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        if not (file.is_file() and os.access(file, os.R_OK | os.W_OK)):
+            os.close(os.open(file, os.O_RDWR))  # tells why it cannot be used
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise StoreError(f"cannot keep history in {shown(url)}: {reason}") from None

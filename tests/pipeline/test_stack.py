@@ -72,7 +72,9 @@ async def test_writers_wait_where_an_agent_pushes_back() -> None:
     """With a high water mark the same agent loses nothing, however fast one writes."""
     clock = ManualClock()
     # The clock runs ahead of the sockets, so whoever is behind the agent needs room.
-    patient = dataclasses.replace(ROOMY, agent_buffer=1000, agent_high_water=500)
+    patient = dataclasses.replace(
+        SMALL, agent_high_water=500, subscription_buffer=20_000
+    )
     async with (
         ReferenceStack(profile=patient, clock=clock, track=TRACK) as stack,
         consuming(stack) as consumer,
