@@ -67,8 +67,7 @@ class _Aloud:
             lines = report.longreprtext.strip().splitlines() or ["without words"]
             why = next((line for line in lines if line.startswith("E ")), lines[-1])
             told = f"{report.outcome} {report.nodeid} ({report.when}): {why}"
-            self._screen.ensure_newline()
-            self._screen.write_line(told)
+            self._screen.write(f"\n{told}\n")
 
 
 @pytest.hookimpl(trylast=True)
