@@ -6,19 +6,18 @@ own on one connection: a segment's status decides on all its messages together.
 """
 
 import asyncio
-import contextlib
 import itertools
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Self
 
 import grpc
-from grpc import aio
 
 from prober import channel
 from prober.clock import NS, Clock, finished
 from prober.errors import CouldNotProbe
 from prober.ingress import Report
+from prober.ingress.stream import Connection, Status, Stream
 from prober.records import Handover, Outcome, Span, Tls
 
 SEGMENT_SECONDS = 1.0
@@ -28,36 +27,15 @@ HANG_SECONDS = 15.0
 FIRST_BACKOFF_SECONDS = 0.1
 MAX_BACKOFF_SECONDS = 10.0
 
-_BROKEN = (aio.AioRpcError, aio.BaseError, asyncio.InvalidStateError)
-"""What writing to a stream raises when it has ended: the status tells why."""
-
-_Call = aio.StreamUnaryCall[bytes, bytes]
-
 
 @dataclass(slots=True)
 class _Segment:
-    """A client stream and what was written to it."""
+    """A stream that is written to for about a second."""
 
-    call: _Call
+    stream: Stream
     opened_ns: int
-    begun: bool = False
-    """Its head is sent, or it has ended."""
-    written: list[list[int]] = field(default_factory=list)
-    """The first of some consecutive messages, and the first behind them."""
     hung: bool = False
     """It was we who ended it, because its peer did not go on."""
-
-    def add(self, span: Span) -> None:
-        """Note what is written; what follows on is told of together."""
-        if self.written and self.written[-1][1] == span.first:
-            self.written[-1][1] = span.end
-        else:
-            self.written.append([span.first, span.end])
-
-    @property
-    def spans(self) -> list[Span]:
-        """All that was written."""
-        return [Span(first=first, count=end - first) for first, end in self.written]
 
 
 class AgentWriter:
@@ -86,7 +64,7 @@ class AgentWriter:
         self._watchdog: asyncio.Task[None] | None = None
         self._acknowledging: dict[asyncio.Task[None], _Segment] = {}
         self._reconnecting: asyncio.Task[None] | None = None
-        self._channel: aio.Channel | None = None
+        self._connection: Connection | None = None
         self._segment: _Segment | None = None
         self._one_at_a_time = asyncio.Lock()
         self._away = ""
@@ -94,7 +72,7 @@ class AgentWriter:
 
     async def __aenter__(self) -> Self:
         """Connect; raises CouldNotProbe with the reason when that fails."""
-        self._channel = await self._connect()
+        self._connection = await self._connect()
         await self._tasks.__aenter__()
         self._watchdog = self._tasks.create_task(self._watch())
         return self
@@ -118,16 +96,7 @@ class AgentWriter:
                 self._tell([span] if span else [], Handover.REJECTED, self._away)
                 await asyncio.sleep(0)  # whoever writes on and on lets us reconnect
                 return
-            if span is not None:
-                segment.add(span)
-            try:
-                if not segment.begun:
-                    await _begun(segment.call)
-                    segment.begun = True
-                await segment.call.write(raw)
-            except _BROKEN:
-                # Its status tells why, and whether the connection went with it.
-                self._end_segment()
+            await segment.stream.write(raw, span)
 
     async def flush(self, seconds: float) -> None:
         """Get the peer's word on all that was written, or give up after some time."""
@@ -154,19 +123,19 @@ class AgentWriter:
             for segment in segments:
                 if segment is not None and segment.opened_ns < oldest_ns:
                     segment.hung = True
-                    segment.call.cancel()
+                    segment.stream.cancel()
 
     def _open_segment(self) -> _Segment | None:
         """Return the stream to write to, a new one if the last is old or has ended."""
         segment, now_ns = self._segment, self._clock.now_ns()
         if segment is not None:
             old = now_ns - segment.opened_ns >= SEGMENT_SECONDS * NS
-            if not old and not segment.call.done():
+            if not old and not segment.stream.ended:
                 return segment
             self._end_segment()
-        if self._away or self._channel is None:
+        if self._away or self._connection is None:
             return None
-        self._segment = _Segment(call=_stream(self._channel), opened_ns=now_ns)
+        self._segment = _Segment(self._connection.stream(), opened_ns=now_ns)
         return self._segment
 
     def _end_segment(self) -> None:
@@ -179,26 +148,30 @@ class AgentWriter:
 
     async def _acknowledge(self, segment: _Segment) -> None:
         """Half-close a stream, and report what its status says of its messages."""
-        code, details = await _status(segment.call)
-        if _took_all_in(code, details):
-            self._tell(segment.spans, Handover.ACCEPTED, "")
+        status = await _ended(segment.stream)
+        if _took_all_in(status):
+            self._tell(segment.stream.sent, Handover.ACCEPTED, "")
             return
-        # Our own cancelling has no words; a peer's has, and did not take its time.
-        details = "Timeout occurred" if segment.hung else details
-        reason = str(self._explain(code, details))
-        self._tell(segment.spans, Handover.AMBIGUOUS, reason)
-        if code is grpc.StatusCode.UNAVAILABLE or not self._connected():
+        if segment.hung:  # our own cancelling has no words
+            status = Status(status.code, "Timeout occurred")
+        reason = str(self._explain(status))
+        self._tell_of(segment.stream, reason)
+        if status.code is grpc.StatusCode.UNAVAILABLE or not self._connected():
             self._lose(reason)
 
     def _connected(self) -> bool:
-        ready = grpc.ChannelConnectivity.READY
-        return self._channel is not None and self._channel.get_state() is ready
+        return self._connection is not None and self._connection.connected
 
     def _acknowledged(self, task: asyncio.Task[None]) -> None:
         segment = self._acknowledging.pop(task)
         if task.cancelled():
-            segment.call.cancel()
-            self._tell(segment.spans, Handover.AMBIGUOUS, "not acknowledged in time")
+            segment.stream.cancel()
+            self._tell_of(segment.stream, "not acknowledged in time")
+
+    def _tell_of(self, stream: Stream, reason: str) -> None:
+        """Tell of a stream that is over, and that nobody acknowledged."""
+        self._tell(stream.sent, Handover.AMBIGUOUS, reason)
+        self._tell(stream.unsent, Handover.REJECTED, reason)
 
     def _tell(self, spans: list[Span], handover: Handover, reason: str) -> None:
         for span in spans:
@@ -216,82 +189,53 @@ class AgentWriter:
             await self._clock.sleep(self._rng.uniform(0, longest))
             await self._disconnect()
             try:
-                self._channel = await self._connect()
+                self._connection = await self._connect()
             except CouldNotProbe as error:
                 self._away = str(error)
             else:
                 self._away = ""
                 return
 
-    async def _connect(self) -> aio.Channel:
-        """Open a channel, and prove that the peer would take a stream over it.
+    async def _connect(self) -> Connection:
+        """Open a connection, and prove that the peer would take a stream over it.
 
         A stream of nothing, half-closed at once, is answered like any other: only
         then are connection, both certificates and the service known to be right.
         """
-        fresh = aio.secure_channel(
-            self._address,
-            channel.credentials(self._tls),
-            options=channel.options(self._tls, pings=False),
-        )
-        code, details = grpc.StatusCode.DEADLINE_EXCEEDED, "Timeout occurred"
+        fresh = Connection(self._address, self._tls)
+        status = Status(grpc.StatusCode.DEADLINE_EXCEEDED, "Timeout occurred")
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                code, details = await _status(_stream(fresh))
+                status = await _ended(fresh.stream())
         except TimeoutError:
             pass
         except asyncio.CancelledError:
             await fresh.close()  # nobody else knows of it
             raise
-        if not _took_all_in(code, details):
+        if not _took_all_in(status):
             await fresh.close()
-            raise self._explain(code, details)
+            raise self._explain(status)
         return fresh
 
     async def _disconnect(self) -> None:
-        fresh, self._channel = self._channel, None
-        if fresh is not None:
-            await fresh.close()
+        last, self._connection = self._connection, None
+        if last is not None:
+            await last.close()
 
-    def _explain(self, code: grpc.StatusCode, details: str) -> CouldNotProbe:
-        return channel.explain(self._peer, self._address, self._tls, code, details)
-
-
-def _stream(over: aio.Channel) -> _Call:
-    return over.stream_unary(channel.BATCH_SENDER)()
+    def _explain(self, status: Status) -> CouldNotProbe:
+        return channel.explain(self._peer, self._address, self._tls, *status)
 
 
-async def _begun(call: _Call) -> None:
-    """Return when a stream can be written to, or has ended.
-
-    gRPC waits for ever to write to one that was cancelled before its head was sent: on
-    a connection that is being made anew that may take until we give it up.
-    """
-    ended = asyncio.Event()
-    call.add_done_callback(lambda _: ended.set())
-    either = [
-        asyncio.ensure_future(call.wait_for_connection()),
-        asyncio.ensure_future(ended.wait()),
-    ]
-    try:
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for each in either:
-            each.cancel()
-        await asyncio.gather(*either, return_exceptions=True)
-
-
-async def _status(call: _Call) -> tuple[grpc.StatusCode, str]:
+async def _ended(stream: Stream) -> Status:
     """Half-close a stream and return what it ends with."""
-    with contextlib.suppress(*_BROKEN):
-        await call.done_writing()
-    return await call.code(), await call.details() or ""
+    stream.half_close()
+    return await stream.status()
 
 
-def _took_all_in(code: grpc.StatusCode, details: str) -> bool:
+def _took_all_in(status: Status) -> bool:
     """Tell whether a status proves that the peer took in all that was written.
 
     Loggregator's handlers return the end of the stream as their error.
     """
-    ended = code is grpc.StatusCode.UNKNOWN and details == "EOF"
-    return ended or code is grpc.StatusCode.OK
+    ended = status == (grpc.StatusCode.UNKNOWN, "EOF")
+    return ended or status.code is grpc.StatusCode.OK
