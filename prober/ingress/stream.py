@@ -175,7 +175,7 @@ class Stream:
                     if event.tag is _Done.ALL:
                         status, self._over = _status(event), True
                         self._make_room()
-                    elif event.tag is _Done.SENT:
+                    elif event.tag is _Done.SENT and event.success:
                         self._sending = False
                         self._send_next()
         finally:
