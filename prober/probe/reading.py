@@ -23,9 +23,10 @@ from prober.stamp import Scanner, Sightings
 GATHER_SECONDS = 0.05
 """How often at most arrivals are looked through: twenty times a second. Their times
 were taken when they came, and to look through many at once costs each of them less."""
-GATHER_BYTES = 128 << 10
-"""And how many bytes of them are waited for: to look through more takes longer, and
-what comes meanwhile may get its time late, which would be latency of ours."""
+GATHER_BYTES = 96 << 10
+"""And how many bytes of them are waited for, down to `LEAST_SECONDS`: to look through
+more takes longer, and what comes meanwhile may get its time late: latency of ours."""
+LEAST_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,11 +147,10 @@ class Reading:
                     self._unbooked_ns = item.at_ns
                     yield item
             self._unbooked_ns = taken_ns
-            # As long as enough took to come this time.
-            gather = (taken_ns - last_ns) / NS * GATHER_BYTES / max(size, 1)
+            gather = _gather(size, (taken_ns - last_ns) / NS)
             last_ns = taken_ns
             took = (self._clock.now_ns() - taken_ns) / NS
-            await self._clock.sleep(min(gather, GATHER_SECONDS) - took)
+            await self._clock.sleep(gather - took)
 
     def waited_bytes(self) -> int:
         """Return the most that waited in the reader's queue since this was last asked.
@@ -202,6 +202,12 @@ class Reading:
                 for at_ns in group.having(text)
             ),
         )
+
+
+def _gather(size: int, seconds: float) -> float:
+    """Return how long to wait for enough bytes, if they come as some just did."""
+    enough = seconds * GATHER_BYTES / max(size, 1)
+    return min(max(enough, LEAST_SECONDS), GATHER_SECONDS)
 
 
 def _ours(found: Sightings) -> int:
