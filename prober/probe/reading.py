@@ -24,9 +24,12 @@ GATHER_SECONDS = 0.05
 """How often at most arrivals are looked through: twenty times a second. Their times
 were taken when they came, and to look through many at once costs each of them less."""
 GATHER_BYTES = 96 << 10
-"""And how many bytes of them are waited for, down to `LEAST_SECONDS`: to look through
-more takes longer, and what comes meanwhile may get its time late: latency of ours."""
-LEAST_SECONDS = 0.005
+"""And how many bytes of them are waited for: to look through more takes longer, and
+what comes meanwhile may get its time late, which would be latency of ours."""
+LEAST_SECONDS = 0.002
+FULL_SPEED_SECONDS = 0.02
+"""How long is waited if so many come in less than the least: whoever is near his limit
+does more with larger groups, and without them nothing would be on time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +210,7 @@ class Reading:
 def _gather(size: int, seconds: float) -> float:
     """Return how long to wait for enough bytes, if they come as some just did."""
     enough = seconds * GATHER_BYTES / max(size, 1)
-    return min(max(enough, LEAST_SECONDS), GATHER_SECONDS)
+    return FULL_SPEED_SECONDS if enough < LEAST_SECONDS else min(enough, GATHER_SECONDS)
 
 
 def _ours(found: Sightings) -> int:
