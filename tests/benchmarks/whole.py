@@ -24,7 +24,7 @@ from prober.ledger import Deadlines, Ledger
 from prober.probe.groups import MAX_ARRIVALS
 from prober.records import Span
 from prober.stamp import Sightings
-from tests.benchmarks import naive, stack
+from tests.benchmarks import legs, naive, stack
 from tests.benchmarks.races import BATCH, plan_of
 from tests.benchmarks.stubs import latency, stubs
 
@@ -47,10 +47,10 @@ class Figure:
 
 
 @asynccontextmanager
-async def setting(seconds: float) -> AsyncIterator[Setting]:
+async def setting(seconds: float, *, pin: bool = True) -> AsyncIterator[Setting]:
     """Yield what measurements share; this process is held to one CPU meanwhile."""
     free = cpus.usable()
-    pinned = hasattr(os, "sched_setaffinity") and len(free) > 1
+    pinned = pin and hasattr(os, "sched_setaffinity") and len(free) > 1
     with tempfile.TemporaryDirectory() as directory:
         clock = SystemClock()
         suite.provide(Path(directory), clock.now_ns())
@@ -140,6 +140,14 @@ async def figures(seconds: float, rounds: int) -> AsyncIterator[Figure]:
         yield await _low_rate(shared)
         async for figure in _floor(shared, rounds):
             yield figure
+    async with setting(seconds, pin=False) as shared:
+        over = await legs.ratio(shared, rounds)
+        yield Figure(
+            name="legs, mTLS, against one process",
+            goal="0.95 x",
+            measured=f"{over:.2f} x",
+            ratio=over / 0.95,
+        )
     yield await _stack(SystemClock(), seconds)
 
 
