@@ -15,6 +15,7 @@ from prober.ingress.envelopes import Encoder
 from prober.ledger import Ledger
 from prober.plan import Plan, Send
 from prober.probe import Controls, Job, Phase, Progress, probe
+from prober.probe.legs import Legs
 from prober.probe.reading import Reading, Sighted
 from prober.records import Evidence, Handover, Outcome, RunResult, Sign, State
 from prober.stamp import Scanner
@@ -105,9 +106,11 @@ async def _read(ends: Ends, books: "Books") -> "Timed":
     return reader
 
 
-async def both(case: Case, setting: Setting) -> Result:
-    """Measure a whole probe, as fast as it goes."""
-    result, meter = await _probe(case, setting, lambda plan: plan)
+async def both(
+    case: Case, setting: Setting, legs: Callable[[Ends], Legs | None] = lambda _: None
+) -> Result:
+    """Measure a whole probe, as fast as it goes; `legs` makes those of elsewhere."""
+    result, meter = await _probe(case, setting, lambda plan: plan, legs)
     counts = result.consumers[0].counts
     if counts.lost or counts.duplicates or counts.corrupt:
         raise InternalError(
@@ -140,7 +143,10 @@ async def paced(case: Case, setting: Setting, rate: float) -> tuple[bool, Latenc
 
 
 async def _probe(
-    case: Case, setting: Setting, change: Callable[[Plan], Plan]
+    case: Case,
+    setting: Setting,
+    change: Callable[[Plan], Plan],
+    legs: Callable[[Ends], Legs | None] = lambda _: None,
 ) -> tuple[RunResult, Meter]:
     """Run one probe over an echo; raises Stopped."""
     meter, over = Meter(), False
@@ -166,6 +172,7 @@ async def _probe(
             {NAME: ends.reader},
             setting.clock,
             Controls(stop=setting.stop, observer=observe),
+            legs=legs(ends),
         )
     if setting.stop.is_set():
         raise Stopped

@@ -19,10 +19,11 @@ import asyncio
 import enum
 import threading
 from collections import deque
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, cast
 
 import grpc
-from grpc._cython import cygrpc  # type: ignore[attr-defined]
+from grpc._cython import cygrpc
 
 from prober import channel
 from prober.records import Span, Tls
@@ -43,6 +44,40 @@ class Status(NamedTuple):
     details: str
 
 
+class _Told(Protocol):
+    """What a call tells: what it has done, and whether that went well."""
+
+    tag: "_Done"
+    success: bool
+    batch_operations: Sequence["_Ended"]
+
+
+class _Ended(Protocol):
+    """How a call ended."""
+
+    def code(self) -> int: ...
+
+    def details(self) -> str | None: ...
+
+
+class _Call(Protocol):
+    """A call that its own thread asks for what it has to tell."""
+
+    def operate(self, operations: tuple[object, ...], tag: "_Done") -> bool: ...
+
+    def next_event(self) -> _Told: ...
+
+    def cancel(self, code: int, details: str) -> None: ...
+
+
+class _Core(Protocol):
+    """What is behind a channel."""
+
+    def check_connectivity_state(self, *arguments: object) -> int: ...
+
+    def segregated_call(self, *arguments: object) -> _Call: ...
+
+
 class _Done(enum.Enum):
     """What a call tells that it has done."""
 
@@ -58,7 +93,7 @@ class Stream:
     It is told what to do from one event loop, and never blocks it.
     """
 
-    def __init__(self, call: Any, loop: asyncio.AbstractEventLoop) -> None:  # noqa: ANN401 - gRPC gives it no type
+    def __init__(self, call: _Call, loop: asyncio.AbstractEventLoop) -> None:
         self._call, self._loop = call, loop
         self._status: asyncio.Future[Status] = loop.create_future()
         self._room = asyncio.Event()
@@ -187,7 +222,7 @@ class Stream:
             self._status.set_result(status)
 
 
-def _status(event: Any) -> Status:  # noqa: ANN401 - likewise
+def _status(event: _Told) -> Status:
     """Return the status with which a call ended."""
     told = event.batch_operations[-1]
     code = _CODES.get(told.code(), grpc.StatusCode.UNKNOWN)
@@ -219,7 +254,7 @@ class Connection:
             channel.credentials(tls),
             options=channel.options(tls, pings=False),
         )
-        self._core: Any = self._channel._channel  # type: ignore[attr-defined] # noqa: SLF001
+        self._core = cast("_Core", vars(self._channel)["_channel"])
         self._streams: set[Stream] = set()
 
     @property

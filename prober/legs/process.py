@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from typing import cast
 
 from prober.errors import CouldNotProbe, InternalError
 from prober.legs import spec as specs
@@ -43,8 +44,8 @@ class LegProcess:
             start_new_session=True,
             env={"GRPC_VERBOSITY": "NONE", **os.environ},
         )
-        assert self._process.stdout is not None  # noqa: S101 - asked for a pipe
-        self._messages = wire.from_leg(self._process.stdout)
+        stdout = cast("asyncio.StreamReader", self._process.stdout)  # it is a pipe
+        self._messages = wire.from_leg(stdout)
         try:
             self._write(wire.framed(specs.encode(self._spec)))
             async with asyncio.timeout(BEGIN_SECONDS):

@@ -12,6 +12,7 @@ from grpc import aio
 
 from prober.ingress.stream import QUEUE_BYTES, Connection, Status, Stream
 from prober.records import Span
+from prober.testing import settle
 from tests.pipeline.clients import until
 
 LARGE = b"x" * (8 * QUEUE_BYTES)
@@ -105,9 +106,15 @@ async def filled(stream: Stream) -> asyncio.Task[None]:
     """Write what is never sent, and what waits behind it; return who waits."""
     await stream.write(LARGE, span(0))
     waiting = asyncio.ensure_future(stream.write(LARGE, span(1)))
-    await asyncio.sleep(0)
+    await settle()
     assert not waiting.done()
     return waiting
+
+
+async def write_many(stream: Stream) -> None:
+    """Write 80 MB, more than anything between holds that nobody reads."""
+    for number in range(40):
+        await stream.write(LARGE, span(number))
 
 
 async def test_batches_arrive_as_they_were_written() -> None:
@@ -131,14 +138,10 @@ async def test_who_writes_waits_for_a_peer_that_does_not_read() -> None:
         peer.reads.clear()
         stream = connection.stream()
 
-        async def write() -> None:
-            for number in range(40):
-                await stream.write(LARGE, span(number))
-                assert len(stream.unsent) <= 1
-
-        writing = asyncio.ensure_future(write())
+        writing = asyncio.ensure_future(write_many(stream))
         await until(lambda: bool(stream.unsent))
-        assert not writing.done()  # 80 MB are more than anything between holds
+        assert len(stream.unsent) == 1
+        assert not writing.done()
 
         peer.reads.set()
         await writing
@@ -169,12 +172,7 @@ async def test_a_peer_that_ends_the_stream_lets_go_who_waits() -> None:
     async with connected() as (peer, connection):
         peer.reads.clear()
         stream = connection.stream()
-
-        async def write() -> None:
-            for number in range(40):
-                await stream.write(LARGE, span(number))
-
-        writing = asyncio.ensure_future(write())
+        writing = asyncio.ensure_future(write_many(stream))
         await until(lambda: bool(stream.unsent))
         peer.ends.set()
         await writing
@@ -185,7 +183,7 @@ async def test_a_peer_that_ends_the_stream_lets_go_who_waits() -> None:
 
 
 @pytest.mark.parametrize("half_closed", [True, False])
-async def test_closing_ends_every_thread(half_closed: bool) -> None:  # noqa: FBT001
+async def test_closing_ends_every_thread(*, half_closed: bool) -> None:
     """Streams end with their connection, in whatever state they are."""
     before = len(sending())
     async with connected() as (peer, connection):
