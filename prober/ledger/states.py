@@ -85,10 +85,14 @@ def _no_evidence(finding: Finding) -> str:
 
 def _held_back(finding: Finding) -> str:
     # A line of ours that stands still looks like a platform that does. What is dropped
-    # meanwhile never comes, and is told: only what came behind its deadline is unsure.
+    # meanwhile never comes, and is told: only what came behind its deadline is unsure,
+    # and, while that is coming, what did not come yet.
     if not finding.held_back or finding.counts.corrupt:
         return ""
-    return f"{finding.held_back}, and then {finding.counts.lost:,} came too late"
+    late = finding.counts.after_deadline
+    words = f"{finding.held_back}, and then {late:,} came too late"
+    unseen = finding.counts.lost - late
+    return f"{words}, and {unseen:,} had not come yet" if unseen else words
 
 
 def _blind(finding: Finding) -> str:

@@ -23,6 +23,13 @@ from prober.stamp import Scanner, Sightings
 GATHER_SECONDS = 0.05
 """How often at most arrivals are looked through: twenty times a second. Their times
 were taken when they came, and to look through many at once costs each of them less."""
+GATHER_BYTES = 96 << 10
+"""And how many bytes of them are waited for: to look through more takes longer, and
+what comes meanwhile may get its time late, which would be latency of ours."""
+LEAST_SECONDS = 0.002
+FULL_SPEED_SECONDS = 0.02
+"""How long is waited if so many come in less than the least: whoever is near his limit
+does more with larger groups, and without them nothing would be on time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,12 +131,13 @@ class Reading:
 
     async def sightings(self) -> AsyncIterator[Sighted | Evidence | Fault]:
         """Yield what comes; at high rates not at once, but gathered for some time."""
+        last_ns = self._clock.now_ns()
         while True:
-            began_ns = self._clock.now_ns()
             self._unbooked_ns = None
             items = await self._reader.receive()
             taken_ns = self._clock.now_ns()
-            self._waited = max(self._waited, sum(map(_size, items)))
+            size = sum(map(_size, items))
+            self._waited = max(self._waited, size)
             for item in grouped(items):
                 if isinstance(item, Group):
                     self._count(item)
@@ -142,8 +150,10 @@ class Reading:
                     self._unbooked_ns = item.at_ns
                     yield item
             self._unbooked_ns = taken_ns
-            took = (self._clock.now_ns() - began_ns) / NS
-            await self._clock.sleep(GATHER_SECONDS - took)
+            gather = _gather(size, (taken_ns - last_ns) / NS)
+            last_ns = taken_ns
+            took = (self._clock.now_ns() - taken_ns) / NS
+            await self._clock.sleep(gather - took)
 
     def waited_bytes(self) -> int:
         """Return the most that waited in the reader's queue since this was last asked.
@@ -195,6 +205,12 @@ class Reading:
                 for at_ns in group.having(text)
             ),
         )
+
+
+def _gather(size: int, seconds: float) -> float:
+    """Return how long to wait for enough bytes, if they come as some just did."""
+    enough = seconds * GATHER_BYTES / max(size, 1)
+    return FULL_SPEED_SECONDS if enough < LEAST_SECONDS else min(enough, GATHER_SECONDS)
 
 
 def _ours(found: Sightings) -> int:

@@ -304,7 +304,8 @@ class Oracle:
             return State.PASS
         blind = within(seen.blindness, first_ns, final_ns)
         certain = blind or (
-            self.attached(name, cycle) and not self.held_back(name, cycle, counts)
+            self.attached(name, cycle)
+            and not self.held_back(name, cycle, counts, now_ns)
         )
         over = now_ns >= deadline_ns
         return State.LOSS if over and certain else State.INCONCLUSIVE
@@ -314,13 +315,18 @@ class Oracle:
         seen, last_ns = self.seen[name], self.sent[cycle][-1]
         return seen.sent_ns > last_ns or seen.heard_ns > last_ns + self.late_ns
 
-    def held_back(self, name: str, cycle: int, counts: Counts) -> bool:
-        """Tell whether all that is missing was due in one silence, and came after."""
-        if not counts.lost or counts.corrupt or counts.lost > counts.after_deadline:
+    def held_back(self, name: str, cycle: int, counts: Counts, now_ns: int) -> bool:
+        """Tell whether all that is missing was due in one silence, and came after.
+
+        Or may still come, while what waited is coming.
+        """
+        if not counts.lost or counts.corrupt:
             return False
         gaps = self.gaps(name, cycle)
         for from_ns, to_ns in self.seen[name].silences:
             slack_ns = (to_ns - from_ns) // 10
+            if counts.lost > counts.after_deadline and now_ns > to_ns + slack_ns:
+                continue
             until_ns = to_ns + slack_ns - self.lost_ns
             sent_before = self.sent_by(cycle, from_ns - slack_ns)
             if sent_before <= min(gaps) and max(gaps) < self.sent_by(cycle, until_ns):

@@ -113,6 +113,25 @@ def test_what_never_came_is_lost_however_still_the_line_was() -> None:
     assert [(State.LOSS, "10 lost"), PASS] == run.told()
 
 
+def test_what_waited_may_still_be_coming_when_the_silence_is_just_over() -> None:
+    """Judged while a line brings what it held back, what is missing is unsure yet."""
+    run = accepted_run()
+    run.ledger.hear("rlp", T0 - NS)
+    run.arrive(range(4), 11)
+    words = "nothing at all came over the connection for 12.0 s, and then 4 came too"
+    coming = (State.INCONCLUSIVE, f"{words} late, and 6 had not come yet")
+
+    assert coming == run.told(now=12.2)[0]  # a tenth of the silence
+    assert (State.LOSS, "10 lost") == run.told(now=12.3)[0]
+
+    run.arrive(range(4, 10), 12.3)
+
+    assert (
+        State.INCONCLUSIVE,
+        words.replace("4 came too", "10 came too late"),
+    ) == run.told()[0]
+
+
 @pytest.mark.parametrize("other", [3.0, 8.9])
 def test_a_sign_of_life_between_lays_it_to_the_pipeline(other: float) -> None:
     """What came late beside something that came is late of itself."""

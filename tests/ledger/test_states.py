@@ -74,7 +74,10 @@ LINES: list[tuple[str, Finding, State, str]] = [
     ),
     (
         "held back",
-        Finding(counts=LOST, held_back="nothing at all came for 6.0 s"),
+        Finding(
+            counts=replace(LOST, after_deadline=5),
+            held_back="nothing at all came for 6.0 s",
+        ),
         State.INCONCLUSIVE,
         "nothing at all came for 6.0 s, and then 5 came too late",
     ),
