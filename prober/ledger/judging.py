@@ -185,16 +185,19 @@ class Case:
         """Tell of a silence that all that is called lost was sent in, and came behind.
 
         While it was due nothing at all was received, and then it was: there is no sign
-        that the line stood to the end of its time. For a while after that, what has not
-        come may still be coming.
+        that the line stood to the end of its time. If something came that was sent in it,
+        the line held it back, and what has not come may for a while still be coming.
         """
         if not counts.lost:
             return ""
         for silence in presence.silences:
             # Some was under way when it began, and what waited takes its time to come.
             slack_ns = (silence.to_ns - silence.from_ns) // 10
-            unseen = counts.lost > counts.after_deadline
-            if unseen and self.now_ns > silence.to_ns + slack_ns:
+            coming = (
+                presence.sent_ns > silence.from_ns
+                and self.now_ns <= silence.to_ns + slack_ns
+            )
+            if counts.lost > counts.after_deadline and not coming:
                 continue
             until_ns = silence.to_ns + slack_ns - self.deadlines.lost_after_ns
             first, end = self._end(silence.from_ns - slack_ns), self._end(until_ns)

@@ -325,7 +325,8 @@ class Oracle:
         gaps = self.gaps(name, cycle)
         for from_ns, to_ns in self.seen[name].silences:
             slack_ns = (to_ns - from_ns) // 10
-            if counts.lost > counts.after_deadline and now_ns > to_ns + slack_ns:
+            over = now_ns > to_ns + slack_ns or self.seen[name].sent_ns <= from_ns
+            if counts.lost > counts.after_deadline and over:
                 continue
             until_ns = to_ns + slack_ns - self.lost_ns
             sent_before = self.sent_by(cycle, from_ns - slack_ns)

@@ -132,6 +132,15 @@ def test_what_waited_may_still_be_coming_when_the_silence_is_just_over() -> None
     ) == run.told()[0]
 
 
+def test_a_silence_out_of_which_nothing_of_ours_came_held_nothing_back() -> None:
+    """A sign of life behind it shows that the line stands, and what is missing is lost."""
+    run = accepted_run()
+    run.ledger.hear("rlp", T0 - NS)
+    run.ledger.hear("rlp", T0 + 11 * NS)
+
+    assert (State.LOSS, "10 lost") == run.told(now=11.5)[0]
+
+
 @pytest.mark.parametrize("other", [3.0, 8.9])
 def test_a_sign_of_life_between_lays_it_to_the_pipeline(other: float) -> None:
     """What came late beside something that came is late of itself."""
