@@ -185,8 +185,8 @@ class Case:
         """Tell of a silence that all that is called lost was sent in, and came behind.
 
         While it was due nothing at all was received, and then it was: there is no sign
-        that the line stood to the end of its time. If something came that was sent in it,
-        the line held it back, and what has not come may for a while still be coming.
+        that the line stood to the end of its time. If something came that was sent in
+        it, the line held it back, and what is missing may for a while still be coming.
         """
         if not counts.lost:
             return ""

@@ -133,7 +133,7 @@ def test_what_waited_may_still_be_coming_when_the_silence_is_just_over() -> None
 
 
 def test_a_silence_out_of_which_nothing_of_ours_came_held_nothing_back() -> None:
-    """A sign of life behind it shows that the line stands, and what is missing is lost."""
+    """A sign of life behind it shows that the line stands: what is missing is lost."""
     run = accepted_run()
     run.ledger.hear("rlp", T0 - NS)
     run.ledger.hear("rlp", T0 + 11 * NS)
