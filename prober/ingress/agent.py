@@ -130,9 +130,12 @@ class AgentWriter:
         segment, now_ns = self._segment, self._clock.now_ns()
         if segment is not None:
             old = now_ns - segment.opened_ns >= SEGMENT_SECONDS * NS
-            if not old and not segment.stream.ended:
+            status = segment.stream.ended
+            if status is None and not old:
                 return segment
             self._end_segment()
+            if status is not None:
+                self._heed(status)
         if self._away or self._connection is None:
             return None
         self._segment = _Segment(self._connection.stream(), opened_ns=now_ns)
@@ -154,10 +157,18 @@ class AgentWriter:
             return
         if segment.hung:  # our own cancelling has no words
             status = Status(status.code, "Timeout occurred")
-        reason = str(self._explain(status))
-        self._tell_of(segment.stream, reason)
-        if status.code is grpc.StatusCode.UNAVAILABLE or not self._connected():
-            self._lose(reason)
+        self._tell_of(segment.stream, str(self._explain(status)))
+        self._heed(status)
+
+    def _heed(self, status: Status) -> None:
+        """Draw from what a stream ended with whether there still is a connection.
+
+        gRPC would make another for the next stream. We make it ourselves, and close
+        this one: a stream that it had begun by then would be cut off in its middle.
+        """
+        gone = status.code is grpc.StatusCode.UNAVAILABLE or not self._connected()
+        if gone and not _took_all_in(status):
+            self._lose(str(self._explain(status)))
 
     def _connected(self) -> bool:
         return self._connection is not None and self._connection.connected
@@ -181,6 +192,7 @@ class AgentWriter:
         """Note that the connection is gone, and see to another."""
         if not self._away:
             self._away = reason
+            self._end_segment()
             self._reconnecting = self._tasks.create_task(self._reconnect())
 
     async def _reconnect(self) -> None:

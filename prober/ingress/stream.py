@@ -112,9 +112,9 @@ class Stream:
         self._thread.start()
 
     @property
-    def ended(self) -> bool:
-        """Whether its status is known."""
-        return self._status.done()
+    def ended(self) -> Status | None:
+        """What it ended with, once that is known."""
+        return self._status.result() if self._status.done() else None
 
     async def status(self) -> Status:
         """Wait for its end, whoever ends it, and return its status."""
@@ -276,7 +276,7 @@ class Connection:
             None,  # a context
             None,  # a handle that spares the look-up of the method
         )
-        self._streams = {each for each in self._streams if not each.ended}
+        self._streams = {each for each in self._streams if each.ended is None}
         stream = Stream(call, asyncio.get_running_loop())
         self._streams.add(stream)
         return stream

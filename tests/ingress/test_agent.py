@@ -129,6 +129,32 @@ async def test_what_was_in_flight_is_ambiguous(stack: ReferenceStack) -> None:
     assert list(range(first)) == told.numbers()
 
 
+async def test_nothing_is_begun_on_a_connection_that_is_given_up() -> None:
+    """A peer that is back at once: what is cut is what was on its way, nothing else."""
+    clock = ManualClock()
+    cut = Fault(kind=FaultKind.CUT, where="writer/agent")
+    async with (
+        ReferenceStack(faults=Scenario(faults=(cut,))) as stack,
+        writing(stack, clock) as (writer, told),
+    ):
+        await writer.write(BATCH, span(0))
+        segment = writer._segment
+        stack.begin_faults()
+        await until(lambda: segment is not None and segment.stream.ended is not None)
+
+        await writer.write(BATCH, span(1))
+        while not writer._connected():
+            await clock.advance(0.1)
+        await writer.write(BATCH, span(2))
+        await writer.flush(10)
+
+        assert {
+            0: Handover.AMBIGUOUS,
+            1: Handover.REJECTED,
+            2: Handover.ACCEPTED,
+        } == told.handovers()
+
+
 async def test_closing_leaves_nothing_untold(stack: ReferenceStack) -> None:
     """A writer that is closed in the middle tells what it does not know."""
     async with writing(stack) as (writer, told):
