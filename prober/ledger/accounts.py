@@ -62,15 +62,34 @@ class Presence:
     def hear(self, at_ns: int) -> None:
         """Note that the transport was alive."""
         if self.heard_ns and at_ns - self.heard_ns > self.patience_ns:
-            seconds = (at_ns - self.heard_ns) / NS
-            words = f"nothing at all came over the connection for {seconds:.1f} s"
-            silence = Fault(from_ns=self.heard_ns, to_ns=at_ns, reason=words)
-            self.silences.append(silence)
+            self.silences.append(_silence(self.heard_ns, at_ns))
         self.heard_ns = max(self.heard_ns, at_ns)
 
     def prove(self, sent_ns: int) -> None:
         """Note that something of ours came, and when it had been sent."""
         self.sent_ns = max(self.sent_ns, sent_ns)
+
+    def silences_until(self, at_ns: int) -> list[Fault]:
+        """Return the silences; the last may be one that was not over at a time."""
+        if not 0 < self.heard_ns < at_ns:
+            return self.silences
+        return [*self.silences, _silence(self.heard_ns, at_ns)]
+
+    def slack_ns(self, silence: Fault) -> int:
+        """Return how long a silence bears on what is before and behind it.
+
+        Some was under way when it began, and what waited takes its time to come.
+        """
+        return min((silence.to_ns - silence.from_ns) // 10, self.patience_ns)
+
+    def is_bringing(self, sent_ns: int, now_ns: int) -> bool:
+        """Tell whether what was sent at a time may come just now, out of a silence."""
+        for silence in self.silences:
+            slack_ns = self.slack_ns(silence)
+            bears = silence.from_ns - slack_ns <= sent_ns <= silence.to_ns
+            if bears and now_ns <= silence.to_ns + slack_ns:
+                return True
+        return False
 
     def leave(self, at_ns: int, reason: str, detail: str = "") -> None:
         """Note that nothing is seen from now on, nor since anything was last heard.
@@ -141,6 +160,12 @@ class Presence:
             self.silences,
         ):
             forget(kept, before_ns)
+
+
+def _silence(from_ns: int, to_ns: int) -> Fault:
+    seconds = (to_ns - from_ns) / NS
+    words = f"nothing at all came over the connection for {seconds:.1f} s"
+    return Fault(from_ns=from_ns, to_ns=to_ns, reason=words)
 
 
 def add_fault(faults: list[Fault], fault: Fault) -> None:

@@ -76,7 +76,7 @@ class Ledger:
             name: Account(
                 tally=Tally.of(plan, kinds),
                 closed=Closed(keep_cycles),
-                presence=Presence(patience_ns=deadlines.lost_after_ns),
+                presence=Presence(patience_ns=deadlines.lost_after_ns * 5 // 6),
             )
             for name, kinds in consumers.items()
         }
@@ -312,7 +312,8 @@ class Ledger:
     def final(self, cycle: int, now_ns: int) -> bool:
         """Tell whether nothing can change a cycle any more, for any consumer.
 
-        Everything sent of it has arrived everywhere, or its last deadline has passed.
+        Everything sent of it has arrived everywhere, or its last deadline has passed,
+        and no line is just bringing what it held back.
         """
         if cycle < self.closed:
             return True
@@ -321,9 +322,12 @@ class Ledger:
             return False
         _, last_ns = self._intake.times(cycle)
         accounts = [self._account(name) for name in self._accounts]
-        here = all(each.here(cycle, count) for each in accounts)
-        over = now_ns > last_ns + self._deadlines.lost_after_ns
-        return (here or over) and not self._owed(cycle)
+        waiting = [each for each in accounts if not each.here(cycle, count)]
+        if waiting and now_ns <= last_ns + self._deadlines.lost_after_ns:
+            return False
+        if any(each.presence.is_bringing(last_ns, now_ns) for each in waiting):
+            return False
+        return not self._owed(cycle)
 
     def _owed(self, cycle: int) -> bool:
         """Tell whether a writer still owes its word on messages that nobody saw."""

@@ -185,21 +185,24 @@ class Case:
         """Tell of a silence that all that is called lost was sent in, and came behind.
 
         While it was due nothing at all was received, and then it was: there is no sign
-        that the line stood to the end of its time. If something came that was sent in
-        it, the line held it back, and what is missing may for a while still be coming.
+        that the line stood to the end of its time. While the silence lasts, or if
+        something came that was sent in it, what is missing may still be coming.
         """
-        if not counts.lost:
+        if not counts.lost or not gaps:
             return ""
-        for silence in presence.silences:
-            # Some was under way when it began, and what waited takes its time to come.
-            slack_ns = (silence.to_ns - silence.from_ns) // 10
-            coming = (
+        _, sent_ns = self.intake.times(self.index)
+        lost_after_ns = self.deadlines.lost_after_ns
+        for silence in presence.silences_until(
+            min(self.now_ns, sent_ns + lost_after_ns)
+        ):
+            slack_ns = presence.slack_ns(silence)
+            coming = silence.from_ns == presence.heard_ns or (
                 presence.sent_ns > silence.from_ns
                 and self.now_ns <= silence.to_ns + slack_ns
             )
             if counts.lost > counts.after_deadline and not coming:
                 continue
-            until_ns = silence.to_ns + slack_ns - self.deadlines.lost_after_ns
+            until_ns = silence.to_ns + slack_ns - lost_after_ns
             first, end = self._end(silence.from_ns - slack_ns), self._end(until_ns)
             if first <= gaps[0].first and gaps[-1].end <= end:
                 return silence.reason

@@ -90,9 +90,10 @@ def _held_back(finding: Finding) -> str:
     if not finding.held_back or finding.counts.corrupt:
         return ""
     late = finding.counts.after_deadline
-    words = f"{finding.held_back}, and then {late:,} came too late"
     unseen = finding.counts.lost - late
-    return f"{words}, and {unseen:,} had not come yet" if unseen else words
+    words = [f"then {late:,} came too late"] if late else []
+    words += [f"{unseen:,} had not come yet"] if unseen else []
+    return ", and ".join([finding.held_back, *words])
 
 
 def _blind(finding: Finding) -> str:

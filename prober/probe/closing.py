@@ -44,6 +44,8 @@ class Closing:
             ready = self._ready()
             await self._clock.sleep(self._settle)
             for cycle in range(self._ledger.closed, ready):
+                if not self._ledger.final(cycle, self._booked_ns()):
+                    break  # a line that stood still has begun to bring what it held
                 self._tell(self._ledger.close(cycle, self._clock.now_ns()))
                 await asyncio.sleep(0)  # however many there are
 
@@ -57,11 +59,14 @@ class Closing:
 
     def _ready(self) -> int:
         """Return before which cycle all are final."""
+        booked_ns, cycle = self._booked_ns(), self._ledger.closed
+        while cycle < self._plan.cycles and self._ledger.final(cycle, booked_ns):
+            cycle += 1
+        return cycle
+
+    def _booked_ns(self) -> int:
+        """Return up to when all that had arrived is in the books."""
         now_ns = self._clock.now_ns()
         booked_ns = min(each.leg.handed_until(now_ns) for each in self._consumers)
         # However far behind we are allowed to be, before it is known that we are.
-        as_of_ns = min(booked_ns, now_ns - round(LAG_LIMIT_SECONDS * NS))
-        cycle = self._ledger.closed
-        while cycle < self._plan.cycles and self._ledger.final(cycle, as_of_ns):
-            cycle += 1
-        return cycle
+        return min(booked_ns, now_ns - round(LAG_LIMIT_SECONDS * NS))

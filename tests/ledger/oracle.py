@@ -179,7 +179,7 @@ class Oracle:
     def hear(self, name: str, at_ns: int) -> None:
         """Note a sign of life, and the silence that it ends."""
         seen = self.seen[name]
-        if seen.heard_ns and at_ns - seen.heard_ns > self.lost_ns:
+        if seen.heard_ns and at_ns - seen.heard_ns > self.lost_ns * 5 // 6:
             seen.silences.append((seen.heard_ns, at_ns))
         seen.heard_ns = at_ns
 
@@ -220,12 +220,23 @@ class Oracle:
             for number in numbers
         ):
             return False
-        here = all(
-            seen.fate.get(number) in ("on_time", "late")
+        last_ns = self.sent[cycle][-1]
+        waiting = [
+            seen
             for seen in self.seen.values()
-            for number in numbers
+            if any(seen.fate.get(each) not in ("on_time", "late") for each in numbers)
+        ]
+        bringing = any(
+            from_ns - self.slack(from_ns, to_ns) <= last_ns <= to_ns
+            and now_ns <= to_ns + self.slack(from_ns, to_ns)
+            for seen in waiting
+            for from_ns, to_ns in seen.silences
         )
-        return here or now_ns > self.sent[cycle][-1] + self.lost_ns
+        return not waiting or (now_ns > last_ns + self.lost_ns and not bringing)
+
+    def slack(self, from_ns: int, to_ns: int) -> int:
+        """Return how long before and behind a silence it may have held back."""
+        return min((to_ns - from_ns) // 10, self.lost_ns * 5 // 6)
 
     def overdue(self, name: str, now_ns: int) -> set[int]:
         """Return what of open cycles was sent in time for being here, and is not."""
@@ -322,11 +333,14 @@ class Oracle:
         """
         if not counts.lost or counts.corrupt:
             return False
-        gaps = self.gaps(name, cycle)
-        for from_ns, to_ns in self.seen[name].silences:
-            slack_ns = (to_ns - from_ns) // 10
-            over = now_ns > to_ns + slack_ns or self.seen[name].sent_ns <= from_ns
-            if counts.lost > counts.after_deadline and over:
+        gaps, seen = self.gaps(name, cycle), self.seen[name]
+        until_ns = min(now_ns, self.sent[cycle][-1] + self.lost_ns)
+        lasting = [(seen.heard_ns, until_ns)] if 0 < seen.heard_ns < until_ns else []
+        for from_ns, to_ns in [*seen.silences, *lasting]:
+            slack_ns = self.slack(from_ns, to_ns)
+            over = now_ns > to_ns + slack_ns or seen.sent_ns <= from_ns
+            whole = counts.lost == counts.after_deadline
+            if over and not whole and (from_ns, to_ns) not in lasting:
                 continue
             until_ns = to_ns + slack_ns - self.lost_ns
             sent_before = self.sent_by(cycle, from_ns - slack_ns)

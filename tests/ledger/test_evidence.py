@@ -141,6 +141,40 @@ def test_a_silence_out_of_which_nothing_of_ours_came_held_nothing_back() -> None
     assert (State.LOSS, "10 lost") == run.told(now=11.5)[0]
 
 
+def test_a_silence_that_lasts_may_hold_back_what_was_under_way() -> None:
+    """That something later came before it is no sign that all before that did."""
+    run = accepted_run()
+    run.arrive([*range(10), *range(11, 20)], 2.5)
+
+    words = "nothing at all came over the connection for 9.5 s, and 1 had not come yet"
+    run.ledger.arrive("rlp", Sightings(trailers=[0]), T0 + round(2.5 * NS))
+    assert [PASS, (State.INCONCLUSIVE, words)] == run.told(now=12)
+    assert [PASS, (State.INCONCLUSIVE, words)] == run.told()
+
+    run.ledger.hear("rlp", T0 + round(3.5 * NS))
+    assert [PASS, (State.LOSS, "1 lost")] == run.told(now=12)
+
+
+def test_while_a_line_brings_what_it_held_back_no_cycle_is_final() -> None:
+    """For a tenth of the silence what is missing is waited for, and then it is lost."""
+    run = accepted_run()
+    run.ledger.hear("rlp", T0 - NS)
+    run.arrive(range(9), 11)
+
+    def final(at: float) -> bool:
+        return run.ledger.final(0, T0 + round(at * NS))
+
+    assert (False, True) == (final(12.2), final(12.3))
+
+    run.arrive(range(9, 20), 11.1)
+    assert not final(11.3)  # of the first some came too late
+
+    run = accepted_run()
+    run.ledger.hear("rlp", T0 - NS)
+    run.arrive(range(10), 5)
+    assert run.ledger.final(0, T0 + 5 * NS)
+
+
 @pytest.mark.parametrize("other", [3.0, 8.9])
 def test_a_sign_of_life_between_lays_it_to_the_pipeline(other: float) -> None:
     """What came late beside something that came is late of itself."""

@@ -88,14 +88,36 @@ async def test_what_is_missing_is_lost_a_second_after_its_deadline() -> None:
     """A cycle of which something is missing is closed when nobody can be behind."""
     bench = Bench()
     bench.arrive(0, 1, 2)
-    await bench.wait(10.9)
+    await bench.wait(6)
+    bench.ledger.hear("rlp", bench.clock.now_ns())
+    await bench.wait(4.9)
 
     assert 3 == len(bench.told)
 
-    bench.ledger.hear("rlp", bench.clock.now_ns())
     await bench.wait(0.3)
 
     assert [State.PASS] * 3 + [State.LOSS] == bench.states()
+
+
+async def test_what_a_line_is_just_bringing_is_waited_for() -> None:
+    """Behind a silence as long as a deadline nothing is closed before it came."""
+    bench = Bench()
+    bench.arrive(0, 1)
+    watching = asyncio.ensure_future(bench.closing.watch())
+    await bench.clock.advance(11.07)  # two cycles were found final, and are not closed
+    bench.ledger.hear("rlp", bench.clock.now_ns())
+    await bench.clock.advance(1.0)
+
+    assert 2 == len(bench.told)
+
+    bench.arrive(2)
+    await bench.clock.advance(1.2)
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+
+    words = "nothing at all came over the connection for 11.1 s, and then 10 came"
+    assert [State.PASS, State.PASS, State.INCONCLUSIVE, State.LOSS] == bench.states()
+    assert bench.told[2]["rlp"].reason == f"{words} too late"
 
 
 async def test_what_waits_to_be_booked_is_not_lost() -> None:

@@ -291,7 +291,10 @@ async def lossy_run(stack: ReferenceStack) -> RunResult:
 
 
 async def test_loss_in_a_router_shows_as_what_its_counter_grew_by() -> None:
-    """What a subscription's ring lost of our messages, the router itself counted."""
+    """What a subscription's ring lost of our messages, the router itself counted.
+
+    Whole laps: on a slow machine one may hold a trailer, which is no message.
+    """
     profile = dataclasses.replace(
         PROFILES["loggregator"], subscription_buffer=100, router_metrics=0.5
     )
@@ -299,8 +302,11 @@ async def test_loss_in_a_router_shows_as_what_its_counter_grew_by() -> None:
         result = await lossy_run(stack)
         drops = stack.drops()
 
+        dropped = stack.statistics().components[1].dropped_egress
+
     lost = result.consumers[0].counts.lost
     assert 0 < lost == sum(each.dropped for each in drops)
+    assert lost <= dropped <= lost + 5
     told = build(dataclasses.replace(result, stack_drops=drops), None)
     assert told.platform is not None
     grown = {
@@ -308,7 +314,7 @@ async def test_loss_in_a_router_shows_as_what_its_counter_grew_by() -> None:
         for each in told.platform.counters
         if each.component == "router"
     }
-    assert {("router", "egress"): lost, ("router", "ingress"): 0} == grown
+    assert {("router", "egress"): dropped, ("router", "ingress"): 0} == grown
     assert told.platform.evidence == (
         f"evidence, no proof: enough for the {lost:,} lost, though no counter tells "
         "whose they were; gaps are whole laps of router rings, which fits"
