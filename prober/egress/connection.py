@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Self
 
+from prober.backoff import Backoff
 from prober.bounds import BOUNDS
 from prober.clock import NS, Clock, finished
 from prober.records import Arrival, Evidence, Kind, Sign
@@ -118,7 +119,11 @@ class Reconnecting(abc.ABC):
     ) -> None:
         self.read_from = read_from
         self._clock = clock
-        self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
+        self._backoff = Backoff(
+            rng or random.Random(),  # noqa: S311 - jitter, not a secret
+            first=FIRST_BACKOFF_SECONDS,
+            most=MAX_BACKOFF_SECONDS,
+        )
         self._renew_after = renew_after
 
     @abc.abstractmethod
@@ -149,7 +154,6 @@ class Reconnecting(abc.ABC):
         return await self._queue.take()
 
     async def _supervise(self) -> None:
-        failures = 0
         open_: set[asyncio.Task[Ending]] = set()
         async with asyncio.TaskGroup() as connections:
             for epoch in itertools.count(1):
@@ -159,12 +163,13 @@ class Reconnecting(abc.ABC):
                 if await self._outlives(newest):
                     while len(open_) >= MAX_OPEN:
                         await asyncio.wait(open_, return_when=asyncio.FIRST_COMPLETED)
-                    failures = 0
+                    self._backoff.succeed()
                     continue
                 ending = newest.result()
-                failures = failures + 1 if ending is Ending.NOTHING else 0
+                if ending is not Ending.NOTHING:
+                    self._backoff.succeed()
                 if ending is not Ending.ANNOUNCED:
-                    await self._back_off(failures)
+                    await self._clock.sleep(self._backoff.fail())
                 elif self._renew_after is None:
                     return
 
@@ -174,10 +179,6 @@ class Reconnecting(abc.ABC):
             await asyncio.wait({connection})
             return False
         return not await finished(self._clock, self._renew_after, {connection})
-
-    async def _back_off(self, failures: int) -> None:
-        longest = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2**failures)
-        await self._clock.sleep(self._rng.uniform(0, longest))
 
     # For those who read: on a thread of their own, or on the event loop.
 

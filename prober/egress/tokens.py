@@ -18,7 +18,7 @@ import msgspec
 
 from prober.clock import NS, Clock
 from prober.egress.https import Server, fetched
-from prober.errors import CouldNotProbe, RefusedError
+from prober.errors import ProberError, RefusedError
 
 RENEW_AT = 0.8
 """The share of a token's life after which it is renewed."""
@@ -98,7 +98,7 @@ class _Cached(abc.ABC):
         """Renew, but keep what is still good while that fails."""
         try:
             return await self._fetch()
-        except CouldNotProbe:
+        except ProberError:  # of a file as well: it may be being replaced
             return grant
 
     def _granted(

@@ -6,7 +6,6 @@ own on one connection: a segment's status decides on all its messages together.
 """
 
 import asyncio
-import itertools
 import random
 from dataclasses import dataclass
 from typing import Self
@@ -14,8 +13,9 @@ from typing import Self
 import grpc
 
 from prober import channel
+from prober.backoff import Backoff
 from prober.clock import NS, Clock, finished
-from prober.errors import CouldNotProbe
+from prober.errors import CouldNotProbe, ProberError
 from prober.ingress import Report
 from prober.ingress.stream import Connection, Status, Stream
 from prober.records import Handover, Outcome, Span, Tls
@@ -59,7 +59,11 @@ class AgentWriter:
         self.written_to = f"{peer} at {address}"
         self._address, self._tls, self._peer = address, tls, peer
         self._clock, self._report = clock, report
-        self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
+        self._backoff = Backoff(
+            rng or random.Random(),  # noqa: S311 - jitter, not a secret
+            first=FIRST_BACKOFF_SECONDS,
+            most=MAX_BACKOFF_SECONDS,
+        )
         self._tasks = asyncio.TaskGroup()
         self._watchdog: asyncio.Task[None] | None = None
         self._acknowledging: dict[asyncio.Task[None], _Segment] = {}
@@ -153,10 +157,12 @@ class AgentWriter:
         """Half-close a stream, and report what its status says of its messages."""
         status = await _ended(segment.stream)
         if _took_all_in(status):
-            self._tell(segment.stream.sent, Handover.ACCEPTED, "")
-            return
+            if segment.stream.told_whole:
+                self._tell(segment.stream.sent, Handover.ACCEPTED, "")
+                return
+            status = Status(grpc.StatusCode.ABORTED, "it answered before the end")
         if segment.hung:  # our own cancelling has no words
-            status = Status(status.code, "Timeout occurred")
+            status = Status(grpc.StatusCode.UNAVAILABLE, "Timeout occurred")
         self._tell_of(segment.stream, str(self._explain(status)))
         self._heed(status)
 
@@ -196,17 +202,16 @@ class AgentWriter:
             self._reconnecting = self._tasks.create_task(self._reconnect())
 
     async def _reconnect(self) -> None:
-        for attempt in itertools.count():
-            longest = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2**attempt)
-            await self._clock.sleep(self._rng.uniform(0, longest))
+        self._backoff.succeed()  # the connection that is gone was one
+        while self._away:
+            await self._clock.sleep(self._backoff.fail())
             await self._disconnect()
             try:
                 self._connection = await self._connect()
-            except CouldNotProbe as error:
+            except ProberError as error:  # files as well: they may be being replaced
                 self._away = str(error)
             else:
                 self._away = ""
-                return
 
     async def _connect(self) -> Connection:
         """Open a connection, and prove that the peer would take a stream over it.

@@ -107,7 +107,8 @@ class Stream:
         self._due = 2
         """How many things the call has yet to tell: its head and its end, to begin
         with."""
-        self._sending = self._closing = self._over = self._full = False
+        self._sending = self._closing = self._closed = False
+        self._over = self._full = False
         self._thread = threading.Thread(target=self._serve, name="stream")
         self._thread.start()
 
@@ -146,6 +147,12 @@ class Stream:
         with self._lock:
             self._over = True
         self._call.cancel(cygrpc.StatusCode.cancelled, "")
+
+    @property
+    def told_whole(self) -> bool:
+        """Whether the peer was told, behind all that was written, that it was all."""
+        with self._lock:
+            return self._closed and not self._waiting
 
     @property
     def sent(self) -> list[Span]:
@@ -210,6 +217,8 @@ class Stream:
                     if event.tag is _Done.ALL:
                         status, self._over = _status(event), True
                         self._make_room()
+                    elif event.tag is _Done.CLOSED:
+                        self._closed = event.success
                     elif event.tag is _Done.SENT and event.success:
                         self._sending = False
                         self._send_next()

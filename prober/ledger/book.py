@@ -234,6 +234,10 @@ class Ledger:
         """How many messages reached a consumer intact so far, each counted once."""
         return self._accounts[consumer].tally.intact
 
+    def unexplained(self, consumer: str) -> int:
+        """How many arrivals of ours at a consumer were never sent."""
+        return self._accounts[consumer].tally.unexplained
+
     def overdue(self, consumer: str, now_ns: int) -> int:
         """How many messages are late at a consumer: sent, and nothing seen of them.
 

@@ -2,13 +2,14 @@
 
 A reverse log proxy that lost a router keeps its consumers' streams open and may not
 come back to the router for minutes: no error, no end, only silence. A subscription made
-now works at once. So when messages are overdue on a live stream, one is made: if it is
-primed and the old one saw none of the same primers, every reader of that age is blind.
+now works at once. So when messages are overdue on a live stream, one is made, and both
+are shown the same primers. Where messages are lost on the way to either, each misses
+some that the other has; if it is the old one alone, every reader of that age is blind.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 
 from prober.clock import NS, Clock
 from prober.ledger import Ledger
@@ -23,11 +24,17 @@ OVERDUE_SECONDS = 10.0
 FRESH_SECONDS = 10.0
 """How long a fresh subscription may take to be primed."""
 SETTLE_SECONDS = 2.0
-"""How long the old one is given for primers that the fresh one has."""
+"""How long both are given for a primer."""
+COMPARE_SECONDS = 30.0
+"""How long they are compared at most."""
+FEW = 50
+"""Primers after which they are not compared further if nothing speaks for it."""
 LOOK_SECONDS = 1.0
 MOST_FOUND = 100
-LEAST_MISSED = 2
-"""Primers that the old one has to miss: one may be lost by itself."""
+SURE = 1000.0
+"""How much more likely it has to be that the old one is blind than that both lose."""
+_SHARE = 15 / 16
+"""How many of the primers that only one of them has a blind one misses, at least."""
 
 
 class Blindness:
@@ -72,10 +79,28 @@ class Blindness:
             async with asyncio.TaskGroup() as tasks:
                 listening = tasks.create_task(self._listen(fresh))
                 await self._send_until(FRESH_SECONDS, writers, lambda: fresh.primed)
-                seen = set(fresh.primers)
-                await self._send_until(SETTLE_SECONDS, writers, lambda: False)
+                sees_more = fresh.primed and await self._compare(fresh, writers)
                 listening.cancel()
-        return fresh.primed and len(seen - self._consumer.primers) >= LEAST_MISSED
+        return sees_more
+
+    async def _compare(self, fresh: Consumer, writers: Writers) -> bool:
+        """Show both further primers until it is sure whether the old one is blind."""
+        first = settled = self._primers.sent
+        sent: deque[tuple[int, int]] = deque()
+        evidence = 1.0
+
+        def decided() -> bool:
+            nonlocal settled, evidence
+            now_ns = self._clock.now_ns()
+            sent.append((now_ns, self._primers.sent))
+            while sent[0][0] <= now_ns - round(SETTLE_SECONDS * NS):
+                settled = sent.popleft()[1]
+            shown = range(first, settled)
+            evidence = evidence_of(shown, self._consumer.primers, fresh.primers)
+            return evidence >= SURE or (len(shown) >= FEW and evidence <= 1)
+
+        await self._send_until(COMPARE_SECONDS, writers, decided)
+        return evidence >= SURE
 
     async def _send_until(
         self, seconds: float, writers: Writers, done: Callable[[], bool]
@@ -104,3 +129,20 @@ class Blindness:
                 "messages missed a subscription, and a new one got them all: so every "
                 "nozzle that was connected missed them too"
             )
+
+
+def evidence_of(
+    shown: Iterable[int], old: Collection[int], fresh: Collection[int]
+) -> float:
+    """Return how many times as likely it is that the old one is blind as that not.
+
+    Of what only one of the two has, each is missed by either with the same chance where
+    both lose alike. So the ratio, looked at after every primer, reaches a thousand by
+    chance in one of a thousand cases at most (Wald 1945, the sequential probability
+    ratio test; Ville 1939).
+    """
+    ratio = 1.0
+    for number in shown:
+        if (number in old) != (number in fresh):
+            ratio *= 2 * (_SHARE if number in fresh else 1 - _SHARE)
+    return ratio

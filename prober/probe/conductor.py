@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from prober.clock import NS, Clock
+from prober.clock import NS, Clock, finished
 from prober.errors import CouldNotProbe, NeverPrimed, ProberError
 from prober.histogram import Histogram
 from prober.ingress.envelopes import Encoder
@@ -38,6 +38,8 @@ PRIME_TIMEOUT_SECONDS = 15.0
 TRAILER_SECONDS = 0.2
 SHOW_SECONDS = 0.1
 PATIENT_SECONDS = 1.0
+WORD_SECONDS = 0.5
+"""How long a peer has for its word once everything came, and at most when we end."""
 YIELD_EVERY = 256
 """Messages left out, after which others have their turn."""
 
@@ -148,12 +150,29 @@ class _Probe:
             if self._controls.on_look is not None:
                 looking = self._looking.watch(self._controls.on_look, writer)
                 background.append(tasks.create_task(looking))
-            await self._send(writer)
-            self._enter(Phase.DRAINING)
-            background.append(tasks.create_task(writer.flush(self._tail_seconds())))
-            await self._drain(writer)
+            background.append(tasks.create_task(self._send_and_drain(writer)))
+            await self._until_over(background[-1])
             for task in background:
                 task.cancel()
+
+    async def _send_and_drain(self, writer: Writers) -> None:
+        await self._send(writer)
+        self._enter(Phase.DRAINING)
+        async with asyncio.TaskGroup() as tasks:
+            flushing = tasks.create_task(writer.flush(self._tail_seconds()))
+            await self._drain(writer)
+            # When all has come, the peer's word on it is on its way.
+            await finished(self._clock, WORD_SECONDS, {flushing})
+            flushing.cancel()
+
+    async def _until_over(self, sending: "asyncio.Task[None]") -> None:
+        """Wait until all is sent and here; interrupted, for no peer that hangs."""
+        stopped = asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait({sending, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not sending.done():
+            longest = self._controls.stop_seconds + WORD_SECONDS
+            await finished(self._clock, longest, {sending})
 
     # The phases.
 
@@ -394,7 +413,8 @@ class _Probe:
 
     def blame(self, error: BaseException) -> None:
         """Void everything, for an error that should not have been."""
-        words = f"a fault of ours: {type(error).__name__}: {error}"
+        kind = "" if isinstance(error, ProberError) else f"{type(error).__name__}: "
+        words = f"a fault of ours: {kind}{error}"
         self.warnings.append(words)
         self.health.blame(self.started_ns, words)
 
@@ -479,19 +499,20 @@ async def probe(
 
 @contextlib.contextmanager
 def _single_error(run: _Probe) -> Iterator[None]:
-    """Raise an error of ours by itself, out of the groups that tasks wrap it in.
+    """Raise an error by itself, out of the groups that tasks wrap it in.
 
-    Any other is a fault in the prober: what was measured is kept, and all of it void.
+    If something was measured, that is kept, and all of it void.
     """
     try:
         yield
     except Exception as error:
         found = _leaf(error)
-        if isinstance(found, ProberError):
+        if run.ledger.attempted:
+            run.blame(found)
+        elif isinstance(found, ProberError):
             raise found from None
-        if not run.ledger.attempted:
+        else:
             raise
-        run.blame(found)
 
 
 def _leaf(error: BaseException) -> BaseException:

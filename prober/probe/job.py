@@ -99,6 +99,8 @@ class Attachment:
     """The most that waited in our own queue in that time."""
     foreign: int | None
     """Envelopes of others that came in that time; None where only our own are read."""
+    unexplained: int
+    """Arrivals of ours that were never sent, in that time."""
     write_seconds: float
     """How long at most a batch held the writers up in that time."""
     under_way: int

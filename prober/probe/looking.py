@@ -25,6 +25,8 @@ class Looking:
     ) -> None:
         self._ledger, self._consumers = ledger, consumers
         self._clock, self._deadlines = clock, deadlines
+        self._unexplained: dict[str, int] = {}
+        """Of each consumer, told so far."""
 
     async def watch(self, tell: OnLook, writers: Writers) -> None:
         """Tell, for as long as the run sends."""
@@ -48,6 +50,9 @@ class Looking:
         since_ns = ledger.overdue_since(name, now_ns - late_ns) if overdue else None
         lag, consumer.longest_lag = consumer.longest_lag, 0.0
         stall, consumer.longest_stall = consumer.longest_stall, 0.0
+        unexplained = ledger.unexplained(name)
+        before = self._unexplained.get(name, 0)
+        self._unexplained[name] = unexplained
         leg = consumer.leg
         return Attachment(
             primed=consumer.primed,
@@ -57,6 +62,7 @@ class Looking:
             stall_seconds=stall,
             waited_bytes=leg.waited_bytes() if isinstance(leg, Reading) else 0,
             foreign=leg.foreign() if isinstance(leg, Reading) else None,
+            unexplained=unexplained - before,
             write_seconds=write_seconds,
             under_way=ledger.under_way(name),
             due=due,

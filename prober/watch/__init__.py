@@ -2,7 +2,6 @@
 
 watched     what one environment is, as the daemon is given it
 schedule    when cycles are due, and which were missed
-backoff     when a failing environment is tried again
 supervisor  keeps one environment measured, and tells what it is doing
 ourselves   is it mine? what the daemon measures on itself
 daemon      all of them together: signals, reload, the store, the page

@@ -48,11 +48,13 @@ class Series:
         self.cycles[State.MISSED, label(State.MISSED, reason)] += cycles
 
     def add(self, cycle: CycleRecord) -> None:
-        """Count a final cycle: the fates only of one whose messages count."""
+        """Count a final cycle: fates and latencies only if its messages count."""
         state, counts = cycle.state, cycle.counts
         if state is None:
             return
         self.cycles[state, label(state, cycle.reason, lost=counts.lost)] += 1
+        for name, (_, of) in BESIDE.items():
+            self.beside[name] += of(counts)
         if state not in (State.PASS, State.LOSS):
             return
         self.last = cycle
@@ -60,8 +62,6 @@ class Series:
             self.last_bad = cycle
         for name, of in FATES.items():
             self.fates[name] += of(counts)
-        for name, (_, of) in BESIDE.items():
-            self.beside[name] += of(counts)
         sum_ns = cycle.latency.sum_ns
         if self.latency_ns is not None:
             self.latency_ns = None if sum_ns is None else self.latency_ns + sum_ns

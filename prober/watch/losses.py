@@ -32,6 +32,9 @@ class Losses:
         elif self._losing and any(each.state is State.PASS for each in cycle):
             self._losing = False
             self._told_ns.pop("loss", None)
+            if self._untold:
+                self._say("loss", now_ns)
+                self._told_ns.pop("loss")
             self._notice("loss_over", now_ns, "nothing lost again", {})
         if void and self._due("void", now_ns):
             self._notice("void", now_ns, _void(void), {"reason": void[0].reason})

@@ -8,9 +8,9 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 
+from prober.backoff import Backoff
 from prober.clock import NS, Clock
 from prober.errors import UsageError
-from prober.watch.backoff import Backoff
 from prober.watch.notices import Notice, Said, Tell
 from prober.watch.page.doors import Doors
 from prober.watch.snapshot import Snapshot, frame

@@ -1,6 +1,6 @@
 """How it stands with one environment, kept up to date by whoever watches it."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -38,6 +38,8 @@ class Measuring:
     attached: Mapping[str, Attachment] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
     """Why the metrics of agents cannot be read, by what and where they are."""
+    unexplained: Counter[str] = field(default_factory=Counter)
+    """Arrivals of ours that were never sent, and are told with no cycle yet."""
     _lag: Peak = field(default_factory=Peak)
     _stall: Peak = field(default_factory=Peak)
     _waited: Peak = field(default_factory=Peak)
@@ -52,7 +54,8 @@ class Measuring:
         ]
         if foreign:  # every consumer reads the same
             self._foreign.append(max(foreign))
-        for each in attached.values():
+        for name, each in attached.items():
+            self.unexplained[name] += each.unexplained
             self._lag.see(at_ns, each.lag_seconds)
             self._stall.see(at_ns, each.stall_seconds)
             self._waited.see(at_ns, each.waited_bytes)

@@ -10,14 +10,15 @@ import asyncio
 import functools
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
+from prober.backoff import Backoff
 from prober.clock import Clock, finished
 from prober.errors import InternalError, ProberError, RefusedError
-from prober.history import COUNTED, Live
+from prober.history import COUNTED, CycleRecord, Live
 from prober.probe import Attachment, Controls, probe
 from prober.records import CycleResult, Span, State
 from prober.units import write_duration
-from prober.watch.backoff import Backoff
 from prober.watch.beside import Beside
 from prober.watch.catching_up import mend, miss_since_last
 from prober.watch.losses import Losses
@@ -205,6 +206,7 @@ class Supervisor:
             return  # nothing of it was ever sent: the roll has it
         now_ns = self._clock.now_ns()
         records = list(stretch.closed(results, now_ns, beside.risen(now_ns)))
+        records = [self._with_unexplained(each) for each in records]
         self._history.put_cycles(records)
         self._losses.take(records, now_ns)
         for follower in self._followers:
@@ -212,6 +214,12 @@ class Supervisor:
         if any(record.state in COUNTED for record in records):
             self.measuring.last_cycle_ns = now_ns
             self._backoff.succeed()
+
+    def _with_unexplained(self, record: CycleRecord) -> CycleRecord:
+        """Return a record of a cycle with what came unexplained since the last one."""
+        unexplained = self.measuring.unexplained.pop(record.consumer, 0)
+        counts = replace(record.counts, unexplained=unexplained)
+        return replace(record, counts=counts) if unexplained else record
 
     # How it stands.
 

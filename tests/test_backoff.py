@@ -1,11 +1,16 @@
 import random
 
-from prober.watch.backoff import FIRST_SECONDS, MOST_SECONDS, Backoff
+from prober.backoff import FIRST_SECONDS, MOST_SECONDS, Backoff
+
+
+def backoff_of(seed: int) -> Backoff:
+    """Draw from a seed."""
+    return Backoff(random.Random(seed))  # noqa: S311 - jitter
 
 
 def test_bound_doubles_and_stays() -> None:
     """Waits lie between nothing and a bound that doubles up to a minute."""
-    backoff = Backoff(random.Random(3))  # noqa: S311 - jitter
+    backoff = backoff_of(3)
     waits = [backoff.fail() for _ in range(2_000)]
 
     for number, wait in enumerate(waits):
@@ -17,7 +22,7 @@ def test_bound_doubles_and_stays() -> None:
 
 def test_success_begins_anew() -> None:
     """After something was measured the next failure is tried again at once."""
-    backoff = Backoff(random.Random(3))  # noqa: S311 - jitter
+    backoff = backoff_of(3)
     for _ in range(10):
         backoff.fail()
     backoff.succeed()
@@ -28,6 +33,6 @@ def test_success_begins_anew() -> None:
 
 def test_same_seed_same_waits() -> None:
     """Lots are drawn from what is passed in."""
-    one, other = (Backoff(random.Random(9)) for _ in range(2))  # noqa: S311 - jitter
+    one, other = (backoff_of(9) for _ in range(2))
 
     assert [one.fail() for _ in range(5)] == [other.fail() for _ in range(5)]
