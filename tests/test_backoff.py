@@ -36,3 +36,12 @@ def test_same_seed_same_waits() -> None:
     one, other = (backoff_of(9) for _ in range(2))
 
     assert [one.fail() for _ in range(5)] == [other.fail() for _ in range(5)]
+
+
+def test_weeks_of_failures_overflow_nothing() -> None:
+    """The bound of its own is kept, from the first to the ten thousandth failure."""
+    rng = random.Random(3)  # noqa: S311 - jitter
+    backoff = Backoff(rng, first=0.1, most=10.0)
+
+    assert backoff.fail() <= 0.1
+    assert max(backoff.fail() for _ in range(10_000)) <= 10.0

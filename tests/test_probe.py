@@ -2,16 +2,17 @@
 
 import asyncio
 import dataclasses
+import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 
 import pytest
 
-from prober.errors import CouldNotProbe, NeverPrimed
+from prober.errors import CouldNotProbe, NeverPrimed, UsageError
 from prober.ledger import Deadlines
 from prober.plan import NS, Plan, Sizes
 from prober.probe import Controls, Job, OpenWriter, Phase, Progress, probe
-from prober.records import CycleResult, Handover, Kind, RunResult, State
+from prober.records import CycleResult, Handover, Kind, RunResult, Span, State
 from prober.stamp import Mark, Scanner
 from prober.testing import ManualClock, MemoryPipe, MemoryReader, MemoryWriter
 
@@ -54,6 +55,7 @@ class Bench:
         self.enough = asyncio.Event()
         self.cycles: list[Mapping[str, CycleResult]] = []
         self.fail_at: int | None = None
+        self.error: Exception = RuntimeError("our own")
         self.phases: list[Phase] = []
         self.at_message: dict[int, Callable[[], None]] = {}
         self._scanner = Scanner(RUN, self.job.plan.cycle_of)
@@ -71,7 +73,7 @@ class Bench:
 
     def observe(self, progress: Progress) -> None:
         if self.fail_at is not None and progress.sent >= self.fail_at:
-            raise RuntimeError("our own")
+            raise self.error
         if not self.phases or self.phases[-1] is not progress.phase:
             self.phases.append(progress.phase)
 
@@ -300,6 +302,48 @@ async def test_loss_alone_is_not_blindness() -> None:
     assert () == result.warnings
 
 
+@pytest.mark.parametrize("share", [0.05, 0.3])
+async def test_loss_by_chance_is_not_blindness(share: float) -> None:
+    """Where each subscription loses by itself, an old one misses no more than a new."""
+    bench = Bench(messages=3000, cycles=30, rate=Fraction(20))
+    bench.job = dataclasses.replace(
+        bench.job, deadlines=Deadlines(late_after_ns=5 * NS, lost_after_ns=60 * NS)
+    )
+    lots = random.Random(7)  # noqa: S311 - a sample
+
+    class Lossy(MemoryPipe):
+        def carry(self, raw: bytes) -> None:
+            for reader in self._readers:
+                if lots.random() >= share:
+                    reader.take_in(raw)
+
+    bench.pipe = Lossy(bench.clock)
+    bench.reader = bench.pipe.reader()
+
+    result = await bench.run()
+
+    assert result.consumers[0].counts.lost > 100
+    assert [] == [words for words in result.warnings if "blind" in words]
+
+
+async def test_interruption_waits_for_no_peer_that_hangs() -> None:
+    """A write that never ends is given up two seconds after the interruption."""
+    bench = Bench()
+
+    class Hanging(MemoryWriter):
+        async def write(self, raw: bytes, span: Span | None) -> None:
+            if span is not None and span.first >= 50:
+                bench.stop.set()
+                await bench.clock.sleep(1000)
+            await super().write(raw, span)
+
+    result = await bench.run(ways_in=[lambda report: Hanging(bench.pipe, report)])
+
+    assert result.partial
+    assert 50 == result.consumers[0].counts.on_time
+    assert 2 <= (result.ended_at_ns - result.started_at_ns) / NS < 5
+
+
 async def test_push_back_is_measured() -> None:
     """How long each batch held the writer up is part of the result, by writer."""
     bench = Bench()
@@ -325,6 +369,22 @@ async def test_own_error_keeps_the_result_and_voids_it() -> None:
     told = {cycle.state for cycle in result.consumers[0].cycles[:6]}
     assert {State.INVALID} == told
     assert result.warnings[0].startswith("a fault of ours: RuntimeError")
+
+
+async def test_error_of_the_setting_keeps_the_result_too() -> None:
+    """What was measured is told, whatever became of a file that was read meanwhile."""
+    bench = Bench()
+    bench.fail_at, bench.error = 60, UsageError("cannot read the file")
+
+    result = await bench.run()
+
+    assert 60 <= result.consumers[0].counts.attempted
+    assert "a fault of ours: cannot read the file" == result.warnings[0]
+
+    bench = Bench()
+    bench.fail_at, bench.error = 0, UsageError("cannot read the file")
+    with pytest.raises(UsageError, match="cannot read the file"):
+        await bench.run()
 
 
 async def test_enough_ends_with_the_cycle_that_is_sent() -> None:

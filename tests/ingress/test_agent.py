@@ -3,8 +3,9 @@
 import asyncio
 import dataclasses
 import itertools
+import shutil
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from prober.errors import ConnectError, RefusedError, UsageError
 from prober.ingress.agent import HANG_SECONDS, AgentWriter
 from prober.pipeline.faults import Fault, FaultKind, Scenario
 from prober.pipeline.stack import ReferenceStack
+from prober.pipeline.wire import Context
 from prober.records import Handover, Outcome, Span, Tls
 from prober.rpc.loggregator_v2.envelope_pb2 import Envelope, EnvelopeBatch, Log
 from prober.testing import ManualClock
@@ -292,26 +294,111 @@ async def test_agent_that_is_gone_without_a_word_is_given_up() -> None:
     assert all("it did not answer in time" in each.reason for each in told.outcomes)
 
 
+async def test_peer_that_hangs_is_connected_to_anew(stack: ReferenceStack) -> None:
+    """A dead connection looks like one that lives: the next is tried when it hangs."""
+    clock = ManualClock()
+    async with hanging_after_hello(stack) as (address, tls):
+        told = Told()
+        async with AgentWriter(address, tls, clock, told) as writer:
+            first = writer._connection
+            await writer.write(BATCH, span(0))
+            await clock.advance(HANG_SECONDS + 2)
+            await until(lambda: bool(writer._away))
+            await writer.write(BATCH, span(1))
+            await until(lambda: writer._connection is not first)
+
+    assert {0: Handover.AMBIGUOUS, 1: Handover.REJECTED} == told.handovers()
+    assert "no connection to the agent" in told.outcomes[-1].reason
+
+
+async def test_file_that_is_being_replaced_is_waited_for(
+    stack: ReferenceStack, tmp_path: Path
+) -> None:
+    """A connection that cannot be made for want of a certificate is tried again."""
+    tls = stack.client_tls("metron")
+    certificate = tmp_path / "metron.crt"
+    shutil.copy(tls.cert_file, certificate)
+    tls = dataclasses.replace(tls, cert_file=str(certificate))
+    told, clock = Told(), ManualClock()
+    async with AgentWriter(stack.agent_address, tls, clock, told) as writer:
+        kept = certificate.read_bytes()
+        certificate.unlink()
+        writer._lose("gone")
+        await clock.advance(1)
+        await writer.write(BATCH, span(0))
+        assert "cannot read the certificate file" in told.outcomes[0].reason
+
+        certificate.write_bytes(kept)
+        while writer._away:
+            await clock.advance(1)
+        await writer.write(BATCH, span(1))
+        await writer.flush(10)
+
+    assert {0: Handover.REJECTED, 1: Handover.ACCEPTED} == told.handovers()
+
+
+async def test_peer_that_answers_early_has_accepted_nothing(
+    stack: ReferenceStack,
+) -> None:
+    """A stream that ends well before its end: nobody knows what was read of it."""
+    async with answering(stack, after=3) as (address, tls):
+        told = Told()
+        async with AgentWriter(address, tls, SystemClock(), told) as writer:
+            for first in range(40):
+                await writer.write(b"\x0a" + b"x" * 200_000, span(first))
+            await writer.flush(10)
+
+    assert list(range(40)) == told.numbers()
+    assert Handover.ACCEPTED not in told.handovers().values()
+    assert "it answered before the end" in told.outcomes[0].reason
+
+
 @asynccontextmanager
 async def hanging_after_hello(
     stack: ReferenceStack,
 ) -> AsyncIterator[tuple[str, Tls]]:
     """An agent that answers its first stream as it should, and no other one."""
-    tls = stack.client_tls("metron")
-    folder = Path(tls.ca_file).parent
     streams = itertools.count()
 
-    async def hang(
-        requests: AsyncIterator[bytes], context: "aio.ServicerContext[bytes, bytes]"
-    ) -> None:
+    async def hang(requests: AsyncIterator[bytes], context: Context) -> None:
         if next(streams) == 0:
             async for _ in requests:
                 pass
             await context.abort(grpc.StatusCode.UNKNOWN, "EOF")
         await asyncio.Event().wait()
 
+    async with serving(stack, hang) as served:
+        yield served
+
+
+@asynccontextmanager
+async def answering(
+    stack: ReferenceStack, after: int
+) -> AsyncIterator[tuple[str, Tls]]:
+    """An agent that ends each stream in good order after so many batches."""
+
+    async def answer(requests: AsyncIterator[bytes], context: Context) -> None:
+        count = 0
+        async for _ in requests:
+            count += 1
+            if count == after:
+                break
+        await context.abort(grpc.StatusCode.UNKNOWN, "EOF")
+
+    async with serving(stack, answer) as served:
+        yield served
+
+
+@asynccontextmanager
+async def serving(
+    stack: ReferenceStack,
+    handler: Callable[[AsyncIterator[bytes], Context], Awaitable[None]],
+) -> AsyncIterator[tuple[str, Tls]]:
+    """Something that looks like the stack's agent, at another address."""
+    tls = stack.client_tls("metron")
+    folder = Path(tls.ca_file).parent
     method: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_unary_rpc_method_handler(
-        hang
+        handler
     )
     service = grpc.method_handlers_generic_handler(
         "loggregator.v2.Ingress", {"BatchSender": method}

@@ -55,6 +55,22 @@ def test_end_of_loss_is_told() -> None:
     ] == told.words()
 
 
+def test_what_waits_to_be_told_is_told_before_the_end() -> None:
+    """No later loss has in it what was lost before nothing was lost again."""
+    told = Told()
+    told.take(cycle("03:00:00", lost=3))
+    told.take(cycle("03:00:10", lost=200))
+    told.take(cycle("03:00:20"))
+    told.take(cycle("03:00:30", lost=1))
+
+    assert [
+        "lost 3 of 300 on rlp",
+        "lost 200 of 300 on rlp",
+        "nothing lost again",
+        "lost 1 of 300 on rlp",
+    ] == told.words()
+
+
 def test_cycle_that_does_not_count() -> None:
     """It is told with its reason, at most once a minute."""
     told = Told()

@@ -83,11 +83,15 @@ def test_a_cycle_counts_at_once(metrics: Metrics) -> None:
 
 def test_what_does_not_count(metrics: Metrics) -> None:
     """Messages of a cycle that is our fault are in no fate, and the cycle is told."""
-    counts = Counts(attempted=300, accepted=300, on_time=100, lost=200)
+    counts = Counts(
+        attempted=300, rejected=7, ambiguous=5, accepted=288, on_time=88, lost=200
+    )
     words = "our reader was 2.3 s behind (limit 1 s)"
     metrics.closed([cycle(0, State.INVALID, counts=counts, reason=words)])
 
     assert {0} == {each.value for each in samples(metrics, "prober_messages_total")}
+    assert 7 == value(metrics, "prober_messages_rejected_total", consumer="rlp")
+    assert 5 == value(metrics, "prober_messages_ambiguous_total", consumer="rlp")
     assert 1 == value(
         metrics,
         "prober_cycles_total",

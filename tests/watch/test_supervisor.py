@@ -10,9 +10,10 @@ import pytest
 
 from prober.clock import NS
 from prober.errors import ConnectError, RefusedError
+from prober.ingress.envelopes import Encoder
 from prober.ledger.scraped import Totals
 from prober.probe import AgentSource
-from prober.records import State
+from prober.records import Span, State
 from prober.watch.metrics import Metrics
 from tests.watch.bench import Bench, changed
 
@@ -70,6 +71,23 @@ async def test_loss_is_told_and_kept(bench: Bench) -> None:
     assert [State.PASS, State.PASS, State.LOSS] == bench.states()[:3]
     assert ["measuring", "loss", "loss_over"] == bench.said()
     assert "lost 2 of 6 on rlp" == bench.notices[1].words
+
+
+async def test_what_was_never_sent_and_came_is_told_with_a_cycle(bench: Bench) -> None:
+    """It is nobody's message: it stands beside the cycle that was closed next."""
+    pipe, unsent = bench.pipe, Span(first=1000, count=1)
+
+    def at_message(sequence: int) -> None:
+        if sequence == 13 and pipe.job is not None:
+            encoder = Encoder(pipe.job.run_id, pipe.job.plan)
+            pipe.pipe.carry(encoder.messages(unsent, 2, pipe.clock.now_ns()))
+
+    pipe.at_message = at_message
+    await bench.run(6 * PERIOD)
+
+    counts = [each.counts.unexplained for each in bench.cycles()]
+    assert [0, 0, 1] == counts[:3]
+    assert 1 == sum(counts)
 
 
 async def test_drops_of_own_agents_stand_in_the_cycle_of_their_time(
