@@ -90,6 +90,8 @@ class Companion:
             return
         if caught is not signal.SIGINT or not _at_terminal():
             process.send_signal(caught)
+        elif sys.stderr.isatty():
+            sys.stderr.write("\n")  # behind the terminal's ^C: what follows is framed
 
     @asynccontextmanager
     async def beside(

@@ -44,4 +44,5 @@ def job_of(options: Options, target: "Target") -> Job:
         ),
         whole_firehose=options.whole_firehose,
         max_send_ns=options.max_duration,
+        at_most=options.until_decided or bool(options.command),
     )

@@ -118,6 +118,7 @@ _OPTIONS: tuple[Callable[[_Command], _Command], ...] = (
     ),
     click.option(
         "--source-id",
+        type=values.SourceId(),
         metavar="ID",
         default="prober",
         show_default=True,

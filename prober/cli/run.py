@@ -202,7 +202,7 @@ async def _probe(
         companion.beside(stop, enough),
     ):
         free = pin(options.pin)
-        _announce(console, options, target, job.plan, ends)
+        _announce(console, target, job, ends)
         with watching(shown) as observer:
             controls = Controls(
                 stop=stop,
@@ -232,14 +232,12 @@ async def _probe(
     return replace(result, stack_drops=drops, warnings=warnings)
 
 
-def _announce(
-    console: "Console", options: Options, target: "Target", plan: Plan, ends: "Ends"
-) -> None:
+def _announce(console: "Console", target: "Target", job: "Job", ends: "Ends") -> None:
     """Say what a run will cost a pipeline, or that it is our own, before it does."""
     from prober.cli import output
 
     if target.reference is None:
-        told = _announcement(plan, ends, open_end=bool(options.command))
+        told = _announcement(job.plan, ends, open_end=job.at_most)
         console.print(told, style="dim", highlight=False)
     elif target.environment is None:
         output.hint(console, "run")

@@ -1,5 +1,6 @@
 """How values are written on the command line, and what each is taken for."""
 
+import re
 from decimal import Decimal
 from fractions import Fraction
 
@@ -132,6 +133,22 @@ class Address(click.ParamType[str]):
         if address is None:
             self.fail(f"{value!r} is not HOST:PORT, as 127.0.0.1:3458 is", param, ctx)
         return address
+
+
+class SourceId(click.ParamType[str]):
+    """What a message is written under."""
+
+    name = "ID"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Read printable ASCII without spaces, as an environment's is read."""
+        text = str(value)
+        if not re.fullmatch("[!-~]{1,200}", text):
+            expected = "a source_id of printable ASCII without spaces"
+            self.fail(f"{text!r} is not {expected}", param, ctx)
+        return text
 
 
 class Listen(Address):

@@ -5,14 +5,15 @@ consumer   whether a reader is known to be attached
 platform   Loggregator's own counters, watched beside
 agents     the metrics of agents that are written to, likewise
 conductor  prime, send, wait for the tail, account
+run        all of these over connections that are opened for it
 """
 
 from prober.probe.agents import AgentSource
-from prober.probe.conductor import probe
 from prober.probe.consumer import OpenReader
 from prober.probe.job import Attachment, Controls, Job, Phase, Progress, unprobed
 from prober.probe.legs import Legs
 from prober.probe.platform import PlatformSource
+from prober.probe.run import probe
 from prober.probe.writing import OpenWriter
 
 __all__ = [

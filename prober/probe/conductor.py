@@ -6,8 +6,7 @@ task group, and ends with it.
 """
 
 import asyncio
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from prober.clock import NS, Clock, finished
@@ -16,7 +15,6 @@ from prober.histogram import Histogram
 from prober.ingress.envelopes import Encoder
 from prober.ledger import Ledger
 from prober.plan import Send
-from prober.probe.agents import AgentsWatch
 from prober.probe.blindness import Blindness
 from prober.probe.cautions import cautions
 from prober.probe.closing import Closing
@@ -26,7 +24,7 @@ from prober.probe.job import Controls, Job, Phase, Progress, unprobed
 from prober.probe.legs import Legs
 from prober.probe.looking import Looking
 from prober.probe.paths import Paths
-from prober.probe.platform import CUT_OFF, PlatformWatch
+from prober.probe.platform import CUT_OFF
 from prober.probe.primers import PRIMER_SECONDS, Primers
 from prober.probe.reading import Reading, Sighted
 from prober.probe.writers import Writers
@@ -44,7 +42,7 @@ YIELD_EVERY = 256
 """Messages left out, after which others have their turn."""
 
 
-class _Probe:
+class Conductor:
     """The state of one run; `run` does the phases in turn."""
 
     def __init__(
@@ -451,7 +449,9 @@ class _Probe:
 
     def _planned(self) -> int:
         """How many cycles were to be sent: not those beyond what was enough."""
-        enough = self._enough.is_set() and not self._stop.is_set()
+        enough = self._job.at_most or (
+            self._enough.is_set() and not self._stop.is_set()
+        )
         return self._cycles_begun if enough else self._job.plan.cycles
 
     def _achieved(self) -> float | None:
@@ -460,62 +460,3 @@ class _Probe:
             return None
         seconds = (self._sends[1] - self._sends[0]) / NS
         return (self.ledger.attempted - self._last_count) / seconds
-
-
-async def probe(
-    job: Job,
-    ways_in: Sequence[OpenWriter],
-    ways_out: Mapping[str, OpenReader],
-    clock: Clock,
-    controls: Controls | None = None,
-    *,
-    legs: Legs | None = None,
-) -> RunResult:
-    """Run one probe, and return everything it measured.
-
-    Batches go to the writers in turn; `ways_out` are the consumers, by name. Raises
-    CouldNotProbe when nothing could be measured.
-    """
-    controls, legs = controls or Controls(), legs or Legs()
-    run = _Probe(job, ways_out, clock, controls, legs)
-    watch = PlatformWatch(controls.platform, clock, run.cut_off)
-    agents = AgentsWatch(controls.agents, clock)
-    writing = legs.writing or run.writing(ways_in)
-    writers = Writers(writing, run.ledger.hand_over, run.ledger.fault, run.paths)
-    with _single_error(run):
-        async with contextlib.AsyncExitStack() as connections:
-            await connections.enter_async_context(writers)
-            for consumer in run.consumers.values():
-                await connections.enter_async_context(consumer.leg)
-            await connections.enter_async_context(watch)
-            await connections.enter_async_context(agents)
-            await run.run(writers)
-            result = run.result(writers)
-            await watch.settle(result, controls.stop)
-            await agents.finish()
-            return agents.complete(watch.complete(result))
-    return agents.complete(watch.complete(run.result(writers)))
-
-
-@contextlib.contextmanager
-def _single_error(run: _Probe) -> Iterator[None]:
-    """Raise an error by itself, out of the groups that tasks wrap it in.
-
-    If something was measured, that is kept, and all of it void.
-    """
-    try:
-        yield
-    except Exception as error:
-        found = _leaf(error)
-        if run.ledger.attempted:
-            run.blame(found)
-        elif isinstance(found, ProberError):
-            raise found from None
-        else:
-            raise
-
-
-def _leaf(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -44,6 +44,8 @@ class Job:
     alarms: Mapping[bytes, str] = field(default_factory=dict)
     """What readers may bring of our own source that voids the cycles under way: why."""
 
+    at_most: bool = False
+    """The plan is the most that may be sent: how much it takes is not known before."""
     most_memory: int | None = None
     """Bytes that this process may hold before it is not to be trusted; None: any."""
 

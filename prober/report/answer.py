@@ -61,6 +61,8 @@ def _partial(report: Report) -> str:
     attempted = max((each.counts.attempted for each in report.consumers), default=0)
     plan = report.result.plan
     planned = plan.messages - plan.cycles * plan.control
+    if report.cycles and len(report.cycles) < plan.cycles:  # the most, not the plan
+        return f"PARTIAL: interrupted after {many(attempted, 'message')}."
     return f"PARTIAL: interrupted after {attempted:,} of {many(planned, 'message')}."
 
 

@@ -15,7 +15,15 @@ from prober.report import paths
 from prober.report.cost import outlasted, sentence
 from prober.report.model import Aside, Consumer, GapSize, Latency, Report
 from prober.report.platform import DROPPED, DROPS, PlatformCounter
-from prober.report.words import MARKS, STATES, duration, many, moment, rate
+from prober.report.words import (
+    MARKS,
+    STATES,
+    duration,
+    many,
+    moment,
+    rate,
+    what_was_read,
+)
 
 _MOST_GAPS = 4
 _MOST_ASIDES = 3
@@ -421,11 +429,8 @@ def _control(report: Report) -> Iterable[Fact]:
 
 def _read(report: Report) -> str:
     result = report.result
-    what = (
-        "the whole Firehose"
-        if result.plan.whole_firehose
-        else "own source only, not a nozzle's view"
-    )
+    transports = {each.name: each.transport for each in report.consumers}
+    what = what_was_read(transports, whole_firehose=result.plan.whole_firehose)
     to = ", ".join(result.written_to)
     return f"{what}; written to {to}" if to else what
 

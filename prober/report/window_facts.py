@@ -24,6 +24,7 @@ from prober.report.words import (
     span,
     tight,
     times,
+    what_was_read,
 )
 from prober.slo.blocking import HOLE_S
 
@@ -319,11 +320,7 @@ def _read(report: EnvironmentReport) -> Iterable[Fact]:
     run = report.run
     if run is None:
         return
-    what = (
-        "the whole Firehose"
-        if run.plan.whole_firehose
-        else "own source only, not a nozzle's view"
-    )
+    what = what_was_read(run.consumers, whole_firehose=run.plan.whole_firehose)
     to = ", ".join(run.written_to)
     yield "read", f"{what}; written to {to}" if to else what
 

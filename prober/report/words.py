@@ -109,3 +109,19 @@ def timestamp(at_ns: int | None) -> str | None:
     seconds, ns = divmod(at_ns, NS)
     found = datetime.fromtimestamp(seconds, UTC).replace(microsecond=ns // 1_000)
     return found.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+_OF_EVERYBODY = "v1 firehose"
+"""The way out that can be asked for everything only."""
+
+
+def what_was_read(transports: Mapping[str, str], *, whole_firehose: bool) -> str:
+    """Return whose messages came, by the transport of each consumer."""
+    whole, own = "the whole Firehose", "own source only, not a nozzle's view"
+    all_ = [name for name, each in transports.items() if each == _OF_EVERYBODY]
+    if whole_firehose or (all_ and len(all_) == len(transports)):
+        return whole
+    if not all_:
+        return own
+    rest = [name for name in transports if name not in all_]
+    return f"{', '.join(rest)}: {own}; {', '.join(all_)}: {whole}"

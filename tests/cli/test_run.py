@@ -221,6 +221,8 @@ def test_wrong_certificate_exits_4_and_names_it(tmp_path: Path, stranger: Tls) -
     [
         (("--rate", "5x"), "'5x' is not a rate: write 2000/s, 0.5/s or max"),
         (("--messages", "none"), "'none' is not a whole number, 1 or more"),
+        (("--source-id", ""), "'' is not a source_id of printable ASCII"),
+        (("--source-id", "a b"), "'a b' is not a source_id of printable ASCII"),
         (("--size", "50"), "--size 50 cannot be: a stamp takes 81 bytes"),
         (("--cycles", "20", "--messages", "10"), "cannot cut 10 messages into 20"),
         (("--late-after", "fast"), "'fast' is not a duration: write 500ms, 10s"),

@@ -17,7 +17,7 @@ from prober.report.answer import line, sentences
 from prober.report.facts import facts
 from prober.report.screen import screen
 from prober.report.terminal import plain, render
-from prober.report.words import duration, harmless, times
+from prober.report.words import duration, harmless, times, what_was_read
 from tests.report import samples
 
 ANSI = re.compile(r"\x1b\[[\d;]*m")
@@ -91,12 +91,42 @@ def test_nothing_lost_prints_a_bound_with_its_basis() -> None:
 def test_a_partial_run_says_so() -> None:
     """An interrupted run says behind its answer how far it came."""
     partial = dataclasses.replace(samples.met(), partial=True)
-    partial = dataclasses.replace(partial, plan=samples.plan(20_000, 40))
+    partial = dataclasses.replace(partial, plan=samples.plan(20_000, 10))
 
     _, told, *_ = sentences(build(partial, None))
 
     expected = "PARTIAL: interrupted after 10,000 of 20,000 messages."
     assert expected == told
+
+
+def test_a_partial_run_without_a_plan_says_how_much_was_sent() -> None:
+    """Where a plan was the most that might be sent, it tells nobody anything."""
+    partial = dataclasses.replace(samples.met(), partial=True)
+    partial = dataclasses.replace(partial, plan=samples.plan(10_000_000, 10_000))
+
+    _, told, *_ = sentences(build(partial, None))
+
+    assert "PARTIAL: interrupted after 10,000 messages." == told
+
+
+@pytest.mark.parametrize(
+    ("transports", "whole", "told"),
+    [
+        ({"rlp": "rlp"}, False, "own source only, not a nozzle's view"),
+        ({"rlp": "rlp", "v1": "v1 firehose"}, True, "the whole Firehose"),
+        ({"v1": "v1 firehose"}, False, "the whole Firehose"),
+        (
+            {"rlp": "rlp", "v1": "v1 firehose", "gw": "rlp gateway"},
+            False,
+            "rlp, gw: own source only, not a nozzle's view; v1: the whole Firehose",
+        ),
+    ],
+)
+def test_whose_messages_were_read(
+    transports: dict[str, str], *, whole: bool, told: str
+) -> None:
+    """The v1 Firehose has no selector: who reads it reads everybody."""
+    assert told == what_was_read(transports, whole_firehose=whole)
 
 
 def test_nothing_measured() -> None:
