@@ -130,6 +130,8 @@ def explain(
         if needle.format(**names).lower() in details.lower():
             words = meaning.format(**names)
             return ConnectError(f"no connection to {where}: {words}")
+    if code is grpc.StatusCode.CANCELLED:  # not by us: we know when we do
+        return ConnectError(f"no connection to {where}: it cut the stream off")
     said = f"{code.name} {details}".strip()
     if code is grpc.StatusCode.UNAVAILABLE:
         return ConnectError(f"no connection to {where}: {said}")

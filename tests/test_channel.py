@@ -30,3 +30,13 @@ def test_a_cut_connection_is_told_without_the_librarys_words(
     assert str(error).startswith(
         f"no connection to the agent at 10.0.0.7:3458: {words}"
     )
+
+
+def test_a_stream_that_is_cut_off_is_no_refusal() -> None:
+    """A peer that is killed cancels its streams first: that lays it to nobody."""
+    cut = channel.explain(
+        "agent", "here:1", None, grpc.StatusCode.CANCELLED, "CANCELLED"
+    )
+
+    assert isinstance(cut, ConnectError)
+    assert "no connection to the agent at here:1: it cut the stream off" == str(cut)

@@ -163,7 +163,8 @@ class AgentWriter:
             status = Status(grpc.StatusCode.ABORTED, "it answered before the end")
         if segment.hung:  # our own cancelling has no words
             status = Status(grpc.StatusCode.UNAVAILABLE, "Timeout occurred")
-        self._tell_of(segment.stream, str(self._explain(status)))
+        ours = status.code is grpc.StatusCode.CANCELLED and self._away  # we closed it
+        self._tell_of(segment.stream, ours or str(self._explain(status)))
         self._heed(status)
 
     def _heed(self, status: Status) -> None:

@@ -48,6 +48,7 @@ class WritingLeg(Protocol):
         ...
 
 
+UNTOLD = "its word on them had not come when the run ended"
 Blame = Callable[[Fault], None]
 OpenWriting = Callable[[Report, Blame], WritingLeg]
 """Makes a leg that reports on its spans to one function, its own faults to another."""
@@ -80,16 +81,17 @@ class Account:
     def result(
         self, written_to: str, reached: tuple[Reached, ...], trouble: str
     ) -> WriterResult:
-        """Return it as a record."""
+        """Return it as a record; of what nobody told of, nobody knows."""
+        untold = self.attempted - sum(self.counts.values())
         return WriterResult(
             written_to=written_to,
             attempted=self.attempted,
             accepted=self.counts[Handover.ACCEPTED],
             rejected=self.counts[Handover.REJECTED],
-            ambiguous=self.counts[Handover.AMBIGUOUS],
+            ambiguous=self.counts[Handover.AMBIGUOUS] + untold,
             blocked=self.blocked,
             reached=reached,
-            refusal=self.refusal,
+            refusal=self.refusal or (UNTOLD if untold else ""),
             trouble=trouble,
         )
 

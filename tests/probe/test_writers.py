@@ -6,8 +6,8 @@ from prober.clock import NS
 from prober.ingress import Report
 from prober.ingress.envelopes import Encoder
 from prober.probe.writers import Writers
-from prober.probe.writing import Blame, Writing
-from prober.records import Outcome, Span
+from prober.probe.writing import UNTOLD, Account, Blame, Writing
+from prober.records import Handover, Outcome, Span
 from prober.testing import ManualClock, MemoryPipe, MemoryWriter
 from tests.test_probe import RUN, job
 
@@ -48,3 +48,19 @@ async def test_the_longest_write_is_told_once() -> None:
 
         assert 2.5 * NS == writers.longest_ns()
         assert 0 == writers.longest_ns()
+
+
+def test_what_nobody_told_of_is_ambiguous() -> None:
+    """A run that ends before a peer's word came leaves no message without a fate."""
+    account = Account(attempted=5)
+    account.take(Outcome(span=Span(first=0, count=3), handover=Handover.ACCEPTED))
+
+    result = account.result("agent at 127.0.0.1:1", (), "")
+
+    assert (5, 3, 0, 2) == (
+        result.attempted,
+        result.accepted,
+        result.rejected,
+        result.ambiguous,
+    )
+    assert result.refusal == UNTOLD
