@@ -437,6 +437,8 @@ class Calibration:
     trials: tuple[Trial, ...]
     partial: bool = False
     """Interrupted: not every trial was made."""
+    left_out: int = 0
+    """Trials that there are, and that were not asked for."""
     exact_up_to: float | None = None
     """Messages a second up to which this machine's readings are exact, as measured by
     an earlier `prober bench`; None when there was none."""
@@ -450,3 +452,10 @@ class Calibration:
     def untold(self) -> int:
         """Of how many trials nothing can be said."""
         return sum(trial.agrees is None for trial in self.trials)
+
+    @property
+    def exact(self) -> bool | None:
+        """Whether all trials agree; None if none disagrees, and not all were told."""
+        if self.disagreeing:
+            return False
+        return None if self.untold or self.partial or self.left_out else True

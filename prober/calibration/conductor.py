@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from prober.calibration.bench import PATIENCE_SECONDS, Bench
-from prober.calibration.trials import Plan
+from prober.calibration.trials import TRIALS, Plan
 from prober.clock import SystemClock
 from prober.pipeline import certificates
 from prober.pipeline.faults import FaultKind
@@ -67,6 +67,7 @@ async def calibrate(
         seed=seed,
         trials=tuple(made[plan.name] for plan in plans if plan.name in made),
         partial=len(made) < len(plans),
+        left_out=len(TRIALS) - len(plans),
         exact_up_to=exact_up_to,
     )
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # what imports gRPC is imported by who runs
 
     from prober.bench.results import Bench
 
-_SECONDS, _QUICK_SECONDS = 2.0, 0.5
+_SECONDS, _QUICK_SECONDS, _LEAST_SECONDS = 2.0, 0.5, 0.2
 _INTERRUPTED = 130
 
 
@@ -82,7 +82,11 @@ def bench(
         benched.show(made, Console(stderr=json == output.STDOUT))
     if made.partial:
         ctx.exit(_INTERRUPTED)
-    _remember(made, console)
+    if seconds < _LEAST_SECONDS:
+        words = f"not remembered: {seconds:g} s each are too short to rely on"
+        console.print(words, style="yellow", highlight=False)
+    else:
+        _remember(made, console)
 
 
 async def _measure(

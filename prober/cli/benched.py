@@ -109,8 +109,8 @@ def lines(bench: Bench, *, floors: bool = True) -> Iterator[str]:
         )
     if trusted:
         yield (
-            f"trusted is {SHARE:.0%} of the slower of receive and both, if a probe at "
-            "that rate keeps its schedule and its cycles stay valid"
+            f"trusted is at most {SHARE:.0%} of the slower of receive and both, halved "
+            "until a probe at that rate keeps its schedule and its cycles stay valid"
         )
     machine = bench.machine
     held = "" if bench.pinned is None else f", held to CPU {bench.pinned}"

@@ -251,7 +251,7 @@ _OPTIONS: tuple[Callable[[_Command], _Command], ...] = (
     ),
     click.option(
         "--inconclusive-exit",
-        type=values.Count(0),
+        type=click.IntRange(0, 255),
         metavar="N",
         panel="What is told",
         help="Exit with N where it would be 3.",

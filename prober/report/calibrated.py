@@ -34,6 +34,7 @@ class _Document(msgspec.Struct):
     partial: bool
     exact_up_to: Annotated[float, msgspec.Meta(ge=0, le=1e12)] | None
     scenarios: list[_Scenario]
+    left_out: _Count = 0
 
 
 def calibration_of(document: object) -> Calibration:
@@ -51,6 +52,7 @@ def calibration_of(document: object) -> Calibration:
         seed=found.seed,
         trials=tuple(map(_trial, found.scenarios)),
         partial=found.partial,
+        left_out=found.left_out,
         exact_up_to=found.exact_up_to,
     )
 

@@ -69,8 +69,11 @@ def answer(calibration: Calibration) -> list[str]:
         )
     if calibration.partial:
         sentences.append("INTERRUPTED: not every trial was made.")
+    if calibration.left_out:
+        others = many(calibration.left_out, "further trial")
+        sentences.append(f"ONLY SOME: {others} would tell whether all is exact.")
     sentences += [f"COST of {t.name}: {t.cost}." for t in calibration.trials if t.cost]
-    if not wrong:
+    if not wrong and not calibration.left_out:
         sentences.append(_limit(calibration.exact_up_to))
     return sentences
 
@@ -236,8 +239,6 @@ def _narrow(trials: Sequence[Trial], *, explain: bool) -> Grid:
 
 def document(calibration: Calibration) -> str:
     """Return the calibration as JSON."""
-    untold = calibration.untold or calibration.partial
-    exact = False if calibration.disagreeing else None if untold else True
     began = datetime.fromtimestamp(calibration.started_at_ns // NS, UTC)
     took_ns = calibration.ended_at_ns - calibration.started_at_ns
     told = {
@@ -247,7 +248,8 @@ def document(calibration: Calibration) -> str:
         "seconds": round(took_ns / NS, 3),
         "seed": calibration.seed,
         "partial": calibration.partial,
-        "exact": exact,
+        "left_out": calibration.left_out,
+        "exact": calibration.exact,
         "exact_up_to": calibration.exact_up_to,
         "scenarios": [_scenario(each) for each in calibration.trials],
     }

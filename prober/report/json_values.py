@@ -126,11 +126,10 @@ def calibration(found: Calibration | None) -> dict[str, Json]:
     """Return the property that tells of a calibration; nothing where there is none."""
     if found is None:
         return {}
-    untold = found.untold or found.partial
     return {
         "calibration": {
             "made_at": time(found.started_at_ns),
-            "exact": False if found.disagreeing else None if untold else True,
+            "exact": found.exact,
             "partial": found.partial,
             "trials": len(found.trials),
             "untold": found.untold,

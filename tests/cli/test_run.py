@@ -221,6 +221,7 @@ def test_wrong_certificate_exits_4_and_names_it(tmp_path: Path, stranger: Tls) -
     [
         (("--rate", "5x"), "'5x' is not a rate: write 2000/s, 0.5/s or max"),
         (("--messages", "none"), "'none' is not a whole number, 1 or more"),
+        (("--inconclusive-exit", "300"), "300 is not in the range 0<=x<=255"),
         (("--source-id", ""), "'' is not a source_id of printable ASCII"),
         (("--source-id", "a b"), "'a b' is not a source_id of printable ASCII"),
         (("--size", "50"), "--size 50 cannot be: a stamp takes 81 bytes"),

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from prober.records import Calibration, Comparison, State, Trial
 from prober.report import calibration as told
+from prober.report.calibrated import calibration_of
 from prober.report.facts import Table
 from prober.report.terminal import plain
 
@@ -200,3 +201,15 @@ def test_a_report_can_include_it_as_a_section() -> None:
     assert ("late", "WRONG", "100 late", "99 late") == table.rows[1]
     assert "violated" == section.state
     assert "\n".join(section.answer) in "\n".join(plain(section))
+
+
+def test_some_trials_tell_of_no_others() -> None:
+    """Where only some were asked for, nothing is claimed of the instrument."""
+    made = calibration(EXACT, exact_up_to=45_000.0, left_out=33)
+
+    assert [
+        "EXACT: 1 of 1 trial agree, message by message.",
+        "ONLY SOME: 33 further trials would tell whether all is exact.",
+    ] == told.answer(made)
+    assert json.loads(told.document(made))["exact"] is None
+    assert calibration_of(json.loads(told.document(made))).left_out == 33
