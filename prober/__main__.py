@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from prober.cli import outlet
 from prober.errors import ProberError
 
 EXIT_INTERRUPTED = 130
@@ -17,7 +18,11 @@ def main() -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # So is what asyncio notes of a peer that went away while it was written to.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
-    sys.exit(_run())
+    with outlet.begin():
+        code = _run()
+        if words := outlet.end():
+            _say(words)
+        sys.exit(code or (outlet.EXIT_UNWRITTEN if outlet.unwritten else 0))
 
 
 def _run() -> int:
@@ -25,15 +30,16 @@ def _run() -> int:
 
     try:
         code = cli.main(prog_name="prober", standalone_mode=False)
-    except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except (Exception, KeyboardInterrupt) as error:
         if os.environ.get("PROBER_TRACEBACK"):
             raise
         sentence, code = _explain(error)
-        print(f"prober: {sentence}", file=sys.stderr)  # noqa: T201
+        _say(sentence)
     return code if isinstance(code, int) else 0
+
+
+def _say(sentence: str) -> None:
+    print(f"prober: {sentence}", file=sys.stderr)  # noqa: T201
 
 
 def _explain(error: BaseException) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeAlias
@@ -9,6 +10,7 @@ from typing import TypeAlias
 from rich.console import Console
 from rich.text import Text
 
+from prober.cli import outlet
 from prober.errors import UsageError
 
 STDOUT = "-"
@@ -49,18 +51,37 @@ def say(*sentences: str) -> None:
 
 
 def write_document(document: Document, path: str) -> None:
-    """Write a document to a file, or to standard output if that cannot be."""
+    """Write a document to a file, or if that cannot be, to one beside all others.
+
+    Nothing that was measured is lost for want of a place. What leaves with 0 otherwise
+    leaves with another exit code then: what was asked for is not there.
+    """
     if path == STDOUT:
         _print(document)
         return
     try:
         _replace(Path(path), document)
     except OSError as error:
-        lost = isinstance(document, bytes) and sys.stdout.isatty()
-        follows = "" if lost else "; the document follows on standard output"
-        sys.stderr.write(f"cannot write {path}: {error.strerror}{follows}\n")
-        if not lost:  # a picture would only upset a terminal, whose screen says it all
-            _print(document)
+        outlet.unwritten.append(path)
+        sys.stderr.write(
+            f"cannot write {path}: {error.strerror}{_aside(document, path)}\n"
+        )
+
+
+def _aside(document: Document, path: str) -> str:
+    """Write a document to the temporary directory, and say where it is."""
+    suffix = Path(path).suffix
+    try:
+        descriptor, name = tempfile.mkstemp(prefix="prober-", suffix=suffix)
+        os.close(descriptor)
+        _fill(Path(name), document)
+    except OSError as error:
+        told = f", nor to the temporary directory: {error.strerror}"
+        if isinstance(document, bytes):
+            return told
+        _print(document)
+        return f"{told}; it is on standard output"
+    return f"; it is in {name} instead"
 
 
 def _print(document: Document) -> None:

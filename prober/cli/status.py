@@ -10,7 +10,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from prober.cli import stored
+from prober.cli import outlet, stored
 from prober.clock import SystemClock
 from prober.errors import UsageError
 
@@ -140,10 +140,11 @@ def _follow(store: "Store", envs: Sequence[str]) -> None:
     in_full = bool(envs)
     try:
         if not console.is_terminal:
-            while True:
+            while not outlet.is_unread():
                 console.print(_screen(_look(store, envs), console, in_full=in_full))
                 sys.stdout.flush()
                 time.sleep(_FOLLOW_SECONDS)
+            return
         with Live(console=console, auto_refresh=False, screen=False) as live:
             while True:
                 screen = _screen(_look(store, envs), console, in_full=in_full)

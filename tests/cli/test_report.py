@@ -1,6 +1,5 @@
 """`prober report`: windows, files, gates, and what it says when there is nothing."""
 
-import io
 import json
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -120,18 +119,22 @@ def test_a_file_that_cannot_be_written_loses_nothing(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Where the disk is full by then, the document goes to standard output."""
+    """Where the disk is full by then, each document goes to a file somewhere else."""
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("prober.cli.output._replace", full)
-    code = prober("report", *WINDOW, "-q", "-o", str(tmp_path / "out.json"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    files = ("-o", str(tmp_path / "out.json"), "-o", str(tmp_path / "out.html"))
+    code = prober("report", *WINDOW, "-q", *files)
 
     captured = capsys.readouterr()
-    assert 0 == code
-    assert "No space left on device; the document follows" in captured.err
-    validate(json.loads(captured.out))
+    assert (2, "") == (code, captured.out)
+    assert "No space left on device; it is in " in captured.err
+    (aside,) = tmp_path.glob("prober-*.json")
+    validate(json.loads(aside.read_text()))
+    assert [page.stat().st_size > 1000 for page in tmp_path.glob("prober-*.html")]
 
 
 @pytest.mark.parametrize(
@@ -332,24 +335,23 @@ def test_rows_are_hours_days_or_cycles(prober: Prober, tmp_path: Path) -> None:
     assert ["loss", "pass"] == sorted(found["cycles"]["state"].unique())
 
 
-def test_rows_for_which_the_disk_was_full_are_printed_whole(
-    prober: Prober,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+def test_rows_for_which_the_disk_was_full_are_written_whole(
+    prober: Prober, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Cycles are written in pieces, and begin anew on standard output."""
+    """Cycles are written in pieces, and begin anew in the other file."""
 
     def full(_: Path, document: Iterable[str]) -> None:
         next(iter(document))
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("prober.cli.output._replace", full)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     path = str(tmp_path / "out.csv")
     code = prober("report", *WINDOW, "-q", "--rows", "cycles", "-o", path)
 
-    found = pd.read_csv(io.StringIO(capsys.readouterr().out))
-    assert (0, 358) == (code, len(found))
+    (aside,) = tmp_path.glob("prober-*.csv")
+    found = pd.read_csv(aside)
+    assert (2, 358) == (code, len(found))
     assert list(frames.CYCLES) == list(found.columns)
 
 

@@ -15,6 +15,7 @@ import jsonschema
 import pytest
 
 from prober import slo
+from prober.cli import outlet, output
 from prober.records import Tls
 from tests.processes import PIPES, line_with, started
 
@@ -28,11 +29,10 @@ def prober(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run the command to its end."""
     return subprocess.run(
         [sys.executable, "-m", "prober", *arguments],
-        capture_output=True,
         text=True,
         check=False,
         timeout=50,
-        **options,
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
     )
 
 
@@ -256,12 +256,86 @@ def test_saturating_someone_elses_pipeline_takes_consent(tmp_path: Path) -> None
     assert "add --yes to agree" in done.stderr
 
 
-def test_result_survives_a_full_disk() -> None:
-    """A document that cannot be written any more goes to standard output."""
-    done = prober("run", *SHORT, "--json", "/dev/full", "--quiet")
+def test_result_survives_a_full_disk(tmp_path: Path) -> None:
+    """A document that cannot be written any more is written somewhere else."""
+    (tmp_path / "full.json").symlink_to("/dev/full")
+    done = prober(
+        *("run", *SHORT, "--json", "full.json", "--quiet"),
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
 
-    assert 200 == document(done.stdout)["consumers"][0]["counts"]["accepted"]
-    assert "cannot write /dev/full: No space left on device" in done.stderr
+    words = "cannot write full.json: No space left on device; it is in "
+    assert words in done.stderr
+    (aside,) = tmp_path.glob("prober-*.json")
+    assert f"{words}{aside} instead" in done.stderr
+    accepted = document(aside.read_text())["consumers"][0]["counts"]["accepted"]
+    assert (200, "", 2) == (accepted, done.stdout, done.returncode)
+
+
+def test_result_for_which_there_is_no_place_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where nothing can be written at all, text stands on standard output."""
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    monkeypatch.setattr(outlet, "unwritten", [])
+    output.write_document("measured", "/dev/full")
+    output.write_document(b"a picture", "/dev/full")
+
+    out, told = capsys.readouterr()
+    assert "measured" == out
+    begin = "cannot write /dev/full: No space left on device, nor to the temporary "
+    first, second = told.splitlines()
+    assert first.startswith(begin)
+    assert first.endswith("; it is on standard output")
+    assert second.startswith(begin)
+    assert second.endswith("No such file or directory")
+    assert ["/dev/full"] * 2 == outlet.unwritten
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", *SHORT),
+        ("run", *SHORT, "--json"),
+        ("plan", "--slo", "99.9"),
+        ("config", "schema"),
+        ("run", "--help"),
+        ("calibrate", "--list"),
+    ],
+)
+def test_full_standard_output_is_told_at_the_end(arguments: tuple[str, ...]) -> None:
+    """It is no fault of ours, and what was measured is nobody's violation."""
+    with Path("/dev/full").open("w") as full:
+        done = prober(*arguments, stdout=full)
+
+    assert 2 == done.returncode
+    last = done.stderr.splitlines()[-1]
+    assert "prober: cannot write standard output: No space left on device" == last
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("run", *SHORT), 0),
+        (("run", *SHORT, "--rate", "max", "--slo", "99.999", "--prove"), 3),
+        (("plan", "--slo", "99.9"), 0),
+        (("calibrate", "--list"), 0),
+    ],
+)
+def test_reader_that_left_changes_no_exit_code(
+    arguments: tuple[str, ...], code: int
+) -> None:
+    """Whoever reads the first line only is told by the code what came of it."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    try:
+        done = prober(*arguments, stdout=theirs)
+    finally:
+        os.close(theirs)
+
+    assert code == done.returncode
+    assert "Broken" not in done.stderr
 
 
 def test_help_is_there_without_the_heavy_parts() -> None:
