@@ -309,6 +309,7 @@ async def test_peer_that_hangs_is_connected_to_anew(stack: ReferenceStack) -> No
             await writer.write(BATCH, span(2))
             while writer._connection is first:
                 await clock.advance(0.1)
+            await until(lambda: 1 in told.handovers())
 
     assert {
         0: Handover.AMBIGUOUS,
