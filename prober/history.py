@@ -285,6 +285,8 @@ class EnvironmentHistory:
     health: Mapping[str, float] = field(default_factory=dict)
     """The largest that daemons measured on themselves on the days of the window, by
     name; empty where none told."""
+    ad_hoc: int = 0
+    """Runs from a terminal that are kept of it, of whatever time: in no window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

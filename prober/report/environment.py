@@ -35,6 +35,8 @@ class EnvironmentReport:
     """What was known until then: now, or the end of the window."""
     first_ns: int | None
     """When the first cycle ever was due; None for an environment without any."""
+    ad_hoc: int
+    """Runs from a terminal that history has of it."""
     run: RunRecord | None
     """The latest continuous run: how it was measured."""
     target: Decimal | None
@@ -127,6 +129,7 @@ def build_environment(
         to_ns=frame.to_ns,
         until_ns=history.to_ns,
         first_ns=history.first_ns,
+        ad_hoc=history.ad_hoc,
         run=run,
         target=target,
         planned=planned,

@@ -77,8 +77,19 @@ def sentences(report: EnvironmentReport) -> list[str]:
     holes = report.verdict.state in HOLES
     told += promise(report.claim, report.target, report.needed, holes=holes)
     if report.first_ns is None:
-        told.append("NEVER MEASURED: history has no cycle of it.")
+        told.append(_never(report))
     return told
+
+
+def _never(report: EnvironmentReport) -> str:
+    """Return why windows have nothing, though somebody may well have measured."""
+    if not report.ad_hoc:
+        return "NEVER MEASURED: history has no cycle of it."
+    return (
+        "NEVER WATCHED: prober watch measures windows, and history has "
+        f"{many(report.ad_hoc, 'ad hoc run')} of it alone: "
+        f"prober history {report.environment} tells of them."
+    )
 
 
 def _length(report: EnvironmentReport) -> str:

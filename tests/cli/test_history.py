@@ -119,6 +119,30 @@ def test_an_empty_history_says_how_to_get_one(tmp_path: Path) -> None:
     assert not file.exists()
 
 
+@pytest.mark.parametrize("command", [("history",), ("report",), ("status",)])
+def test_who_reads_fills_no_file(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """A file without a byte is no history yet, and stays as it is."""
+    file = tmp_path / "none.sqlite"
+    file.touch()
+
+    with pytest.raises(UsageError, match=r"there is no history .*yet"):
+        prober(*command, "--store", str(file))
+    assert [file] == list(tmp_path.iterdir())
+    assert 0 == file.stat().st_size
+
+
+def test_a_history_of_no_environment_is_a_sentence(tmp_path: Path) -> None:
+    """It says who adds one; the document stays a document."""
+    file = str(tmp_path / "empty.sqlite")
+    open_store(file).close()
+
+    told = prober("history", "--store", file).output
+    document = json.loads(prober("history", "--store", file, "--json").output)
+
+    assert f"the history in {file} has no environment yet: `prober watch`" in told
+    assert [] == document["cycles"]
+
+
 def test_an_unknown_environment_names_the_nearest(file: str) -> None:
     """Who misspells one is told which there are."""
     with pytest.raises(UsageError, match=r"did you mean production.*production, stag"):
