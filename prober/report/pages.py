@@ -14,7 +14,7 @@ from prober.report.environments import Environments
 from prober.report.facts import Table
 from prober.report.model import Report
 from prober.report.screen import Screen, safe, screen
-from prober.report.words import many, span, tight
+from prober.report.words import many, moment, span, tight
 
 
 @singledispatch
@@ -78,6 +78,9 @@ def sentences(report: EnvironmentReport) -> list[str]:
     told += promise(report.claim, report.target, report.needed, holes=holes)
     if report.first_ns is None:
         told.append(_never(report))
+    if (now := report.excluded) is not None:
+        until = moment(now.to_ns, "%Y-%m-%d %H:%M UTC")
+        told.append(f"EXCLUDED until {until} by {now.author}: {now.text.rstrip('.')}.")
     return told
 
 
