@@ -122,6 +122,8 @@ class CycleRecord:
     gaps: tuple[Span, ...] = ()
     platform: tuple[PlatformIncrease, ...] = ()
     """What Loggregator's own counters grew by in that time, where anything grew."""
+    was: State | None = None
+    """Its state as it was measured, of one that people excluded; else None."""
 
     @property
     def bad(self) -> int:
@@ -164,6 +166,19 @@ class Annotation:
         return self.kind == "exclude"
 
 
+def excluding(annotations: Iterable[Annotation], at_ns: int) -> Annotation | None:
+    """Return the exclusion that is in force at a time, of several the longest."""
+    return max(
+        (
+            each
+            for each in annotations
+            if each.kind == "exclude" and each.from_ns <= at_ns < each.to_ns
+        ),
+        key=lambda each: each.to_ns,
+        default=None,
+    )
+
+
 def adjudicated(cycle: CycleRecord, annotations: Sequence[Annotation]) -> CycleRecord:
     """Return a final cycle as people decided; as it was measured if nobody did.
 
@@ -173,9 +188,14 @@ def adjudicated(cycle: CycleRecord, annotations: Sequence[Annotation]) -> CycleR
     if cycle.state is None or not deciding:
         return cycle
     last = max(deciding, key=lambda each: (each.kind == "exclude", each.number))
-    state = State.EXCLUDED if last.kind == "exclude" else last.state
+    excluded = last.kind == "exclude"
     was = f"; was {cycle.state.value}" + (f": {cycle.reason}" if cycle.reason else "")
-    return replace(cycle, state=state, reason=f"{last.text} ({last.author}){was}")
+    return replace(
+        cycle,
+        state=State.EXCLUDED if excluded else last.state,
+        reason=f"{last.text} ({last.author}){was}",
+        was=cycle.state if excluded else None,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,6 +305,8 @@ class EnvironmentHistory:
     health: Mapping[str, float] = field(default_factory=dict)
     """The largest that daemons measured on themselves on the days of the window, by
     name; empty where none told."""
+    ad_hoc: int = 0
+    """Runs from a terminal that are kept of it, of whatever time: in no window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--exclude",
-    type=TimeSpan(),
+    type=TimeSpan(ahead=True),
     metavar="FROM..TO",
     help="Take the cycles that were due in this time out of every figure.",
 )
@@ -59,7 +59,7 @@ def annotate(
     is worked out anew at once. Nothing is ever changed or removed: what was measured
     stays beside what people decided, with who decided it, and when.
 
-    Times without an offset are UTC. An exclusion may lie ahead.
+    Times without an offset are UTC. An exclusion may lie ahead: with its date.
     """
     from prober.cli import output
 

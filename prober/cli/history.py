@@ -66,6 +66,7 @@ def history(
         raise UsageError("--to is not after --since: nothing lies between them")
     output.check_writable(out)
     with opened(location(store, config)) as history_:
+        where = history_.where
         listings = []
         for name in known(history_, env):
             cycles = history_.cycles(
@@ -81,10 +82,10 @@ def history(
                 cut=len(cycles) > limit,
             )
             listings.append(listing)
-    _tell(listings, out)
+    _tell(listings, out, where)
 
 
-def _tell(listings: list["Listing"], out: str | None) -> None:
+def _tell(listings: list["Listing"], out: str | None, where: str) -> None:
     from rich.console import Console
 
     from prober import __version__
@@ -94,6 +95,11 @@ def _tell(listings: list["Listing"], out: str | None) -> None:
     if out is not None:
         output.write_document(listing_json.render(listings, __version__), out)
         return
+    if not listings:
+        click.echo(
+            f"the history in {where} has no environment yet: `prober watch` adds them, "
+            "and `prober run ENV`"
+        )
     console = Console()
     for place, each in enumerate(listings):
         if place:

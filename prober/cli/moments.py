@@ -42,23 +42,51 @@ def since(text: str, now_ns: int) -> int:
     return moment(text, now_ns) if back is None else max(now_ns - back, 0)
 
 
-def span(text: str, now_ns: int) -> tuple[int, int]:
-    """Return the two times of `FROM..TO`; TO may be `+90m`, or a time of FROM's day.
+def span(text: str, now_ns: int, *, ahead: bool = False) -> tuple[int, int]:
+    """Return the two times of `FROM..TO`; TO may be `+90m`, or the next one of a clock.
 
-    Raises UsageError for what is none, or ends before it begins.
+    Raises UsageError for what is none, or ends before it begins; of a time that may lie
+    `ahead` also for a clock's that is still to come today: last night or tonight?
     """
     first, dots, last = text.partition("..")
     if not dots:
         raise UsageError(
             f"{text!r:.80} is no FROM..TO, as 14:00..15:30 and 14:00..+90m"
         )
+    first, last = first.strip(), last.strip()
     from_ns = moment(first, now_ns)
-    to_ns = _end(last.strip(), from_ns, now_ns)
+    to_ns = _end(last, from_ns, now_ns)
+    if _CLOCK.fullmatch(first):
+        _check_days(first, last, (from_ns, to_ns), now_ns if ahead else None)
     if to_ns >= _LATEST_NS:
         raise UsageError(f"{text!r:.80} ends later than anything that is measured")
     if to_ns <= from_ns:
         raise UsageError(f"{text!r:.80} ends before it begins")
     return from_ns, to_ns
+
+
+def _check_days(
+    first: str, last: str, found: tuple[int, int], now_ns: int | None
+) -> None:
+    """Refuse a pair of a clock's times that goes over midnight, and one of two days.
+
+    Nothing is ahead where `now_ns` is None.
+    """
+    begins, ends = (_date(each) for each in found)
+    if _CLOCK.fullmatch(last) and begins != ends:
+        raise UsageError(
+            f"'{first}..{last}' ends before it begins: where it goes over midnight, "
+            f"write its dates, as {begins}T{first}..{ends}T{last}"
+        )
+    if now_ns is not None and begins != (today := _date(now_ns)):
+        raise UsageError(
+            f"'{first}..{last}' may begin on {begins}, or on {today} where {first} is "
+            f"still to come: write its date, as {today}T{first}..{last}"
+        )
+
+
+def _date(at_ns: int) -> str:
+    return datetime.fromtimestamp(at_ns // NS, UTC).date().isoformat()
 
 
 def _end(text: str, from_ns: int, now_ns: int) -> int:
@@ -111,9 +139,15 @@ class Moment(click.ParamType[int]):
 
 
 class TimeSpan(click.ParamType[tuple[int, int]]):
-    """A time from one moment to another; converts to Unix nanoseconds."""
+    """A time from one moment to another; converts to Unix nanoseconds.
+
+    What may lie `ahead` names its day where its clock's time is still to come.
+    """
 
     name = "FROM..TO"
+
+    def __init__(self, *, ahead: bool = False) -> None:
+        self._ahead = ahead
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
@@ -122,6 +156,6 @@ class TimeSpan(click.ParamType[tuple[int, int]]):
         if isinstance(value, tuple):
             return value
         try:
-            return span(str(value), SystemClock().now_ns())
+            return span(str(value), SystemClock().now_ns(), ahead=self._ahead)
         except UsageError as error:
             self.fail(str(error), param, ctx)

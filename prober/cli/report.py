@@ -20,7 +20,7 @@ from prober.cli.reporting import (
     show,
     write,
 )
-from prober.cli.stored import known, location, opened, store_options
+from prober.cli.stored import known, location, objective, opened, store_options
 from prober.clock import NS, SystemClock
 from prober.errors import UsageError
 
@@ -150,7 +150,7 @@ def report(
     rows_.check(rows, wanted)
     calibrated = calibration_of(calibration)
     with uncollected(), opened(location(store, config)) as history:
-        told = _told(history, envs, asked)
+        told = _told(history, envs, asked, config)
         table = rows_.rows_of(history, told, rows)
         held = told.reports if isinstance(told, Environments) else (told,)
         _check_gate(held, fail_on, inconclusive_exit)
@@ -161,7 +161,7 @@ def report(
 
 
 def _told(
-    history: "Store", names: Sequence[str], asked: Asked
+    history: "Store", names: Sequence[str], asked: Asked, config: str | None
 ) -> "Environments | Report":
     """Return the report of environments, or of the one run that is named."""
     from prober.report.environments import together
@@ -171,7 +171,9 @@ def _told(
         _check_run(asked)
         return again.report_of(history, run, asked.slo, asked.worst_burst)
     now_ns = SystemClock().now_ns()
-    found = [_report(history, name, asked, now_ns) for name in _names(history, names)]
+    found = [
+        _report(history, name, asked, now_ns, config) for name in _names(history, names)
+    ]
     return together(found, now_ns)
 
 
@@ -233,8 +235,9 @@ def _names(history: "Store", envs: Sequence[str]) -> list[str]:
 
 
 def _report(
-    history: "Store", name: str, asked: Asked, now_ns: int
+    history: "Store", name: str, asked: Asked, now_ns: int, config: str | None
 ) -> "EnvironmentReport":
+    """Return the report of one; of what was never watched by its configuration."""
     from prober.report.environment import build_environment
 
     runs = history.runs(name, mode="continuous", limit=1)
@@ -244,7 +247,7 @@ def _report(
         history.history(name, stretch.from_ns, min(stretch.to_ns, now_ns + 1)),
         kind=stretch.kind,
         to_ns=stretch.to_ns,
-        target=asked.slo,
+        target=asked.slo if asked.slo or run else objective(name, config),
         worst_burst=asked.worst_burst,
         planned=_planned(stretch, run) if stretch.kind == "calendar" else None,
     )

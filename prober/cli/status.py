@@ -60,7 +60,8 @@ def status(
 
     It is read from the history that a `prober watch` writes, on whatever machine: also
     what is overdue and not yet final. ENV shows one in full. Exit code 0, whatever is
-    told; with --nagios 0 OK, 1 over budget, 2 losing, 3 not measured or not known.
+    told; with --nagios 0 OK or excluded, 1 over budget, 2 losing, 3 not measured or not
+    known.
     """
     from prober.cli import output
     from prober.report.now import json as now_json

@@ -13,6 +13,8 @@ import rich_click as click
 from prober.errors import UsageError
 
 if TYPE_CHECKING:  # SQLAlchemy is imported by who opens a history
+    from decimal import Decimal
+
     from prober.store import Store
 
 _Command = Callable[..., Any]
@@ -69,6 +71,20 @@ def location(store: str | None, config: str | None) -> str | None:
 
     found = find(config)
     return None if found is None else load(found).store
+
+
+def objective(name: str, config: str | None) -> "Decimal | None":
+    """Return the objective that the configuration has for an environment, if any.
+
+    Raises UsageError for a configuration that cannot be read.
+    """
+    from prober.config import find, load
+
+    found = find(config)
+    environment = None if found is None else load(found).environments.get(name)
+    if environment is None or environment.objective is None:
+        return None
+    return environment.objective.target
 
 
 @contextmanager

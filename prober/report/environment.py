@@ -9,7 +9,13 @@ from typing import Literal
 
 from prober import __version__, slo
 from prober.clock import NS
-from prober.history import EnvironmentHistory, HourRecord, RunRecord
+from prober.history import (
+    Annotation,
+    EnvironmentHistory,
+    HourRecord,
+    RunRecord,
+    excluding,
+)
 from prober.report.incidents import Incident, Noted, incidents_of, noted
 from prober.report.model import messages_needed, worst_of
 from prober.report.watched import Frame, Watched, watched
@@ -35,6 +41,8 @@ class EnvironmentReport:
     """What was known until then: now, or the end of the window."""
     first_ns: int | None
     """When the first cycle ever was due; None for an environment without any."""
+    ad_hoc: int
+    """Runs from a terminal that history has of it."""
     run: RunRecord | None
     """The latest continuous run: how it was measured."""
     target: Decimal | None
@@ -55,6 +63,8 @@ class EnvironmentReport:
     """In the order of time."""
     notes: tuple[Noted, ...]
     """What people noted, in the order of time."""
+    excluded: Annotation | None
+    """What takes the cycles of its end out of every figure; None if nothing does."""
     recommendation: slo.Recommendation | None
     """The highest objective that the history of every consumer supports."""
     health: Mapping[str, float]
@@ -127,6 +137,7 @@ def build_environment(
         to_ns=frame.to_ns,
         until_ns=history.to_ns,
         first_ns=history.first_ns,
+        ad_hoc=history.ad_hoc,
         run=run,
         target=target,
         planned=planned,
@@ -139,6 +150,7 @@ def build_environment(
         worst=worst_of(consumers),
         incidents=incidents,
         notes=noted(history.annotations, incidents, allowed),
+        excluded=excluding(history.annotations, history.to_ns),
         recommendation=_recommend(evidence, worst_burst),
         health=history.health,
     )

@@ -14,7 +14,7 @@ from prober.report.environments import Environments
 from prober.report.facts import Table
 from prober.report.model import Report
 from prober.report.screen import Screen, safe, screen
-from prober.report.words import many, span, tight
+from prober.report.words import many, moment, span, tight
 
 
 @singledispatch
@@ -77,8 +77,22 @@ def sentences(report: EnvironmentReport) -> list[str]:
     holes = report.verdict.state in HOLES
     told += promise(report.claim, report.target, report.needed, holes=holes)
     if report.first_ns is None:
-        told.append("NEVER MEASURED: history has no cycle of it.")
+        told.append(_never(report))
+    if (now := report.excluded) is not None:
+        until = moment(now.to_ns, "%Y-%m-%d %H:%M UTC")
+        told.append(f"EXCLUDED until {until} by {now.author}: {now.text.rstrip('.')}.")
     return told
+
+
+def _never(report: EnvironmentReport) -> str:
+    """Return why windows have nothing, though somebody may well have measured."""
+    if not report.ad_hoc:
+        return "NEVER MEASURED: history has no cycle of it."
+    return (
+        "NEVER WATCHED: prober watch measures windows, and history has "
+        f"{many(report.ad_hoc, 'ad hoc run')} of it alone: "
+        f"prober history {report.environment} tells of them."
+    )
 
 
 def _length(report: EnvironmentReport) -> str:

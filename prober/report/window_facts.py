@@ -7,6 +7,7 @@ from prober import slo
 from prober.bounds import WRITE_MAX
 from prober.clock import NS
 from prober.history import Annotation
+from prober.records import State
 from prober.report import facts
 from prober.report.answer import left
 from prober.report.environment import WORST_BURST, EnvironmentReport
@@ -213,7 +214,10 @@ def noted_text(found: Noted) -> str:
 
 def _measured(consumer: Watched) -> str:
     if consumer.coverage is None:
-        return "nothing was due"
+        excluded = consumer.states[State.EXCLUDED]
+        if not excluded:
+            return "nothing was due"
+        return f"nothing that counts: {many(excluded, 'cycle')} excluded, no other due"
     states = ((STATES[state], n) for state, n in consumer.states.items() if n)
     told = ", ".join(f"{n:,} {word}" for word, n in states)
     return f"{tight(consumer.coverage)} of the time; cycles: {told}"

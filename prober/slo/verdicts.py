@@ -90,7 +90,7 @@ def verdict(
         return _verdict("could_not_probe", f"COULD NOT PROBE: {failure}")
     evidence = concerned(evidence)
     if target is None:
-        told = (lost_of(each.counted) + _on(each, evidence) for each in evidence)
+        told = (_seen(each) + _on(each, evidence) for each in evidence)
         seen = "; ".join(dict.fromkeys(told))
         return _verdict(None, f"No objective was given: {seen or _NOTHING}.")
     judged = [
@@ -125,6 +125,14 @@ def lost_of(counts: Tally) -> str:
 
 
 _NOTHING = "no message was accepted in a cycle that counts"
+
+
+def _seen(evidence: Evidence) -> str:
+    """Return what was counted; where nothing was, whether people wanted it so."""
+    excluded = evidence.states[State.EXCLUDED]
+    if excluded and evidence.coverage is None:
+        return f"nothing counts, {many(excluded, 'cycle')} excluded and no other due"
+    return lost_of(evidence.counted)
 
 
 def _on(one: Evidence, among: Sequence[Evidence]) -> str:
@@ -194,7 +202,7 @@ _RULES: tuple[
         # Nothing was counted, so there is nothing to judge: no data is not 100 %.
         "no_data",
         lambda c: not c.evidence.counted.total,
-        lambda c: f"NO DATA{c.where}: {_NOTHING}.",
+        lambda c: f"NO DATA{c.where}: {_seen(c.evidence)}.",
     ),
     (
         # Before coverage: so many are known to be lost that even if every message of

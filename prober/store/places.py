@@ -64,4 +64,7 @@ def where_is(where: str | Path | None = None) -> str:
 def exists(where: str | Path | None = None) -> bool:
     """Tell whether there may be a history there: a database server is not asked."""
     url = place(where)
-    return url.get_backend_name() != "sqlite" or Path(str(url.database)).exists()
+    if url.get_backend_name() != "sqlite":
+        return True
+    file = Path(str(url.database))
+    return file.exists() and file.stat().st_size > 0  # SQLite would fill an empty one

@@ -6,7 +6,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from prober.history import (
     HOUR_NS,
@@ -31,7 +31,7 @@ from prober.store.marks import decisions
 from prober.store.missed import UNOWNED
 from prober.store.reading import BARE, find_annotations, find_runs
 from prober.store.retention import cycles_from_ns
-from prober.store.schema import STATES, cycles, environments, hours
+from prober.store.schema import STATES, cycles, environments, hours, runs
 from prober.store.vitals import vitals
 
 _FIGURES = (
@@ -57,6 +57,7 @@ def history(
         ),
         first_ns=_first_ns(connection, environment),
         health=vitals(connection, environment, from_ns, to_ns),
+        ad_hoc=_ad_hoc(connection, environment),
     )
 
 
@@ -88,6 +89,11 @@ def _latest_run(
 ) -> RunRecord | None:
     runs = find_runs(connection, environment, mode="continuous", to_ns=to_ns, limit=1)
     return runs[0] if runs else None
+
+
+def _ad_hoc(connection: Connection, environment: str) -> int:
+    its = (runs.c.environment == environment, runs.c.mode == "ad_hoc")
+    return connection.execute(select(func.count()).where(*its)).scalar_one()
 
 
 def _first_ns(connection: Connection, environment: str) -> int | None:

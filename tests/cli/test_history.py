@@ -16,8 +16,10 @@ from prober.clock import NS
 from prober.errors import UsageError
 from prober.records import State
 from prober.store import open_store
+from prober.testing import ManualClock
 from tests.store.samples import MINUTE_NS, START_NS, annotation, cycle, run
 
+DAY_NS = 86_400 * NS
 SCHEMA = Path(__file__).parents[2] / "reports/schema/history.v1.json"
 
 
@@ -117,6 +119,30 @@ def test_an_empty_history_says_how_to_get_one(tmp_path: Path) -> None:
     assert not file.exists()
 
 
+@pytest.mark.parametrize("command", [("history",), ("report",), ("status",)])
+def test_who_reads_fills_no_file(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """A file without a byte is no history yet, and stays as it is."""
+    file = tmp_path / "none.sqlite"
+    file.touch()
+
+    with pytest.raises(UsageError, match=r"there is no history .*yet"):
+        prober(*command, "--store", str(file))
+    assert [file] == list(tmp_path.iterdir())
+    assert 0 == file.stat().st_size
+
+
+def test_a_history_of_no_environment_is_a_sentence(tmp_path: Path) -> None:
+    """It says who adds one; the document stays a document."""
+    file = str(tmp_path / "empty.sqlite")
+    open_store(file).close()
+
+    told = prober("history", "--store", file).output
+    document = json.loads(prober("history", "--store", file, "--json").output)
+
+    assert f"the history in {file} has no environment yet: `prober watch`" in told
+    assert [] == document["cycles"]
+
+
 def test_an_unknown_environment_names_the_nearest(file: str) -> None:
     """Who misspells one is told which there are."""
     with pytest.raises(UsageError, match=r"did you mean production.*production, stag"):
@@ -164,6 +190,22 @@ def test_an_exclusion_changes_what_counts(file: str) -> None:
     assert "excluded from" in done.output
     told = prober("history", "production", "--store", file).output
     assert "2 cycles excluded: maintenance (ada); was loss, until" in told
+
+
+@pytest.mark.parametrize("times", ["22:00..+90m", "14:00..13:00"])
+def test_an_exclusion_of_two_days_is_refused(
+    file: str, monkeypatch: pytest.MonkeyPatch, times: str
+) -> None:
+    """Last night's, or tonight's: it is irrevocable, so nothing is added, and 2."""
+    clock = ManualClock(START_NS // DAY_NS * DAY_NS + 10 * 3_600 * NS)
+    monkeypatch.setattr("prober.cli.moments.SystemClock", lambda: clock)
+    asked = ("annotate", "production", "--exclude", times, "--reason", "x")
+
+    done = CliRunner().invoke(cli, [*asked, "--store", file])
+
+    assert 2 == done.exit_code
+    with open_store(file) as store:
+        assert 1 == len(store.annotations("production"))
 
 
 def test_a_reclassification_decides(file: str) -> None:

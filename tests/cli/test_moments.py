@@ -69,7 +69,8 @@ def test_since_takes_a_duration_too() -> None:
     [
         ("14:00..14:30", "2026-07-01 14:00", "2026-07-01 14:30"),
         ("14:00..16:30", "2026-07-01 14:00", "2026-07-01 16:30"),  # not over yet
-        ("23:00..01:00", "2026-06-30 23:00", "2026-07-01 01:00"),
+        ("23:00..23:30", "2026-06-30 23:00", "2026-06-30 23:30"),
+        ("2026-06-30T23:00..01:00", "2026-06-30 23:00", "2026-07-01 01:00"),
         ("14:00..+90m", "2026-07-01 14:00", "2026-07-01 15:30"),
         ("10m ago..now", "2026-07-01 14:50:30", NOW),
         ("2026-08-01T10:00..2026-08-01T12:00", "2026-08-01 10:00", "2026-08-01 12:00"),
@@ -84,6 +85,8 @@ def test_spans_as_people_write_them(written: str, first: str, last: str) -> None
 @pytest.mark.parametrize(
     ("written", "words"),
     [
+        ("14:00..13:00", r"ends before .* as 2026-07-01T14:00\.\.2026-07-02T13:00"),
+        ("14:00..14:00", "ends before it begins"),
         ("14:00", "is no FROM..TO"),
         ("..14:00", "is no time"),
         ("14:00..later", "is no time"),
@@ -95,3 +98,27 @@ def test_what_is_no_span_is_told(written: str, words: str) -> None:
     """One sentence, with what was written."""
     with pytest.raises(UsageError, match=words):
         span(written, ns(NOW))
+
+
+@pytest.mark.parametrize("written", ["22:00..+90m", "22:00..23:00", " 22:00 ..+90m"])
+def test_what_may_lie_ahead_names_its_day(written: str) -> None:
+    """At 15:00 nobody knows whether 22:00 is last night's or tonight's."""
+    words = "may begin on 2026-06-30, or on 2026-07-01 .* as 2026-07-01T22:00"
+    with pytest.raises(UsageError, match=words):
+        span(written, ns(NOW), ahead=True)
+    assert ns("2026-06-30 22:00") == span(written, ns(NOW))[0]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "14:00..16:30",
+        "14:00..+90m",
+        "now..22:00",
+        "2026-07-01T22:00..+90m",
+        "9h ago..now",
+    ],
+)
+def test_what_is_of_one_day_alone_may_lie_ahead(written: str) -> None:
+    """What began today, or has its date, can be only that."""
+    assert span(written, ns(NOW)) == span(written, ns(NOW), ahead=True)

@@ -198,6 +198,35 @@ def test_a_gate_without_data_is_not_open(prober: Prober) -> None:
     )
 
 
+def test_the_objective_of_what_was_never_watched(
+    nowhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is the configuration's: nothing was measured, so that nobody can tell.
+
+    What history has of it all the same is named.
+    """
+    with open_store(nowhere / "history.sqlite") as store:
+        store.put_run(samples.run(mode="ad_hoc", environment="lab", target=None))
+    Path("w.yaml").write_text(
+        "store: history.sqlite\n"
+        'environments: {lab: {reference: {}, objective: {target: "99.9"}}}\n'
+    )
+
+    gate = ("report", "lab", "--config", "w.yaml", "--fail-on", "at-risk")
+    code = histories.called(monkeypatch, *gate)
+
+    shown = " ".join(capsys.readouterr().out.split())
+    assert 3 == code
+    assert "NO DATA (30 d): no message was accepted in a cycle that counts" in shown
+    assert "NEVER WATCHED: prober watch measures windows" in shown
+    assert "has 1 ad hoc run of it alone: prober history lab" in shown
+    Path("w.yaml").write_text(
+        "store: history.sqlite\nenvironments: {lab: {reference: {}}}\n"
+    )
+    assert 2 == histories.called(monkeypatch, *gate)
+    assert "--fail-on needs an objective of lab" in capsys.readouterr().err
+
+
 def test_without_a_history(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

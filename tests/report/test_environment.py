@@ -11,7 +11,7 @@ from prober.clock import NS
 from prober.histogram import Histogram
 from prober.history import HOUR_NS
 from prober.records import State
-from prober.report import window_facts
+from prober.report import pages, window_facts
 from prober.report.environment import EnvironmentReport, build_environment
 from prober.report.slots import latency_of, merged
 from tests.report import histories
@@ -147,6 +147,31 @@ def test_cost_of_a_deploy(month: EnvironmentReport) -> None:
 
     assert (9_800, (3,)) == (deploy.bad, deploy.incidents)
     assert month.incidents[2].share == deploy.share
+
+
+def test_an_exclusion_that_is_in_force() -> None:
+    """Until when, by whom and why; and that cycles were due, though none counts."""
+    month = histories.month()
+    start_ns = histories.END_NS - HOUR_NS
+    note = histories.note(start_ns, "maintenance", histories.END_NS + HOUR_NS)
+    excluding = dataclasses.replace(
+        month,
+        hours=(histories.hour(start_ns, states={State.EXCLUDED: 60}),),
+        stretches=(),
+        annotations=(dataclasses.replace(note, kind="exclude"),),
+    )
+    report = build_environment(excluding, kind="rolling")
+
+    told = pages.sentences(report)
+    assert (
+        "NO DATA (30 d): nothing counts, 60 cycles excluded and no other due." in told
+    )
+    assert f"EXCLUDED until 2027-01-16 01:00 UTC by {note.author}: maintenance." in told
+    measured = "nothing that counts: 60 cycles excluded, no other due"
+    assert measured in dict(window_facts.before(report))["measured"]
+
+    over = dataclasses.replace(excluding, to_ns=histories.END_NS + HOUR_NS)
+    assert build_environment(over).excluded is None
 
 
 def test_a_loss_before_the_deploy_is_not_its_cost() -> None:

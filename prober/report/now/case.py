@@ -2,14 +2,21 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 
 from prober import slo
 from prober.clock import NS
-from prober.history import COUNTED, CycleRecord, Live, LiveConsumer
+from prober.history import (
+    COUNTED,
+    Annotation,
+    CycleRecord,
+    Live,
+    LiveConsumer,
+    excluding,
+)
 from prober.records import State
 from prober.report.now.silence import patience_ns
 from prober.slo.cycles import Evidence
@@ -53,7 +60,8 @@ class Case:
 
     known: Known
     losing: Mapping[str, Streak] = field(init=False)
-    """By consumer: those whose last cycle that counts was lossy."""
+    """By consumer: those whose last cycle was lossy, of those that count, or would if
+    nobody had excluded them."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "losing", _streaks(self.known.recent))
@@ -82,6 +90,12 @@ class Case:
         return self.live is not None and not self.silent and not self.live.ended
 
     @cached_property
+    def excluded(self) -> Annotation | None:
+        """What takes the cycles of now out of every figure; None if nothing does."""
+        window = self.known.window
+        return None if window is None else excluding(window.annotations, self.at_ns)
+
+    @cached_property
     def consumers(self) -> tuple[LiveConsumer, ...]:
         """The consumers as they are now; nothing is known of them after a silence."""
         return self.live.consumers if self.live is not None and self.heard else ()
@@ -106,6 +120,13 @@ class Case:
         return min(
             (each for each in (*overdue, *lossy) if each is not None), default=None
         )
+
+    @property
+    def long(self) -> bool:
+        """Whether it was lost already when what is known of cycles begins."""
+        every_ns = self.live.every_ns if self.live is not None else 0
+        known_ns = self.at_ns - RECENT_NS + 2 * every_ns
+        return self.since_ns is not None and self.since_ns <= known_ns
 
     @cached_property
     def blind(self) -> tuple[str, ...]:
@@ -180,8 +201,11 @@ class Case:
 
     @cached_property
     def burn(self) -> float | None:
-        """How fast the budget burns: now if something is lost, or else in the hour."""
-        if self.target is None:
+        """How fast the budget burns: now if something is lost, or else in the hour.
+
+        None while nothing counts.
+        """
+        if self.target is None or self.excluded is not None:
             return None
         if self.share is not None:
             return slo.burn_rate(
@@ -215,9 +239,15 @@ def _by_consumer(
 
 
 def _streaks(recent: Sequence[CycleRecord]) -> dict[str, Streak]:
-    """Return the lossy cycles at the end; those that do not count break no streak."""
+    """Return the lossy cycles at the end; those that do not count break no streak.
+
+    What people excluded was lost all the same.
+    """
+    measured = [
+        each if each.was is None else replace(each, state=each.was) for each in recent
+    ]
     found = {}
-    for name, cycles in _by_consumer(recent).items():
+    for name, cycles in _by_consumer(measured).items():
         lossy: list[CycleRecord] = []
         for cycle in sorted(cycles, key=lambda each: each.scheduled_ns):
             lossy = [*lossy, cycle] if cycle.state is State.LOSS else []

@@ -13,6 +13,7 @@ class Condition(enum.Enum):
     NOT_MEASURED = "not_measured"
     OVER_BUDGET = "over_budget"
     UNSURE = "unsure"
+    EXCLUDED = "excluded"
     STARTING = "starting"
     LEFT = "left"
     OK = "ok"
@@ -23,6 +24,7 @@ TITLES = {
     Condition.NOT_MEASURED: "NOT MEASURED",
     Condition.OVER_BUDGET: "OVER BUDGET",
     Condition.UNSURE: "CANNOT TELL",
+    Condition.EXCLUDED: "EXCLUDED",
     Condition.STARTING: "NO CYCLE YET",
     Condition.LEFT: "NOT WATCHED",
     Condition.OK: "OK",
@@ -38,6 +40,8 @@ _TABLE: tuple[tuple[Condition, Callable[[Case], bool]], ...] = (
     (Condition.LEFT, lambda c: c.live is None or c.live.ended),
     # Nobody has spoken for three periods: what was true then is not known of now.
     (Condition.NOT_MEASURED, lambda c: c.silent),
+    # Somebody said so: whatever happens now, it is to count for nothing.
+    (Condition.EXCLUDED, lambda c: c.excluded is not None),
     # Messages are missing: that is worse than anything that we do not know.
     (Condition.LOSING, lambda c: c.heard and bool(c.missing) and _measuring(c)),
     # It has only just begun: nothing has failed yet.

@@ -77,7 +77,9 @@ def now(known: Known) -> Now:
 
 
 def _lines(case: Case, condition: Condition) -> Iterable[Line]:
-    losing = condition is Condition.LOSING
+    losing = condition is Condition.LOSING or (
+        condition is Condition.EXCLUDED and bool(case.missing)
+    )
     told = (
         ("now", sentences.now(case) if losing else ""),
         ("who", sentences.who(case) if losing else ""),

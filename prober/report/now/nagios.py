@@ -12,6 +12,7 @@ CODES = {
     Condition.NOT_MEASURED: 3,
     Condition.OVER_BUDGET: 1,
     Condition.UNSURE: 3,
+    Condition.EXCLUDED: 0,  # nobody is woken for what was decided to count for nothing
     Condition.STARTING: 3,
     Condition.LEFT: 3,
     Condition.OK: 0,

@@ -18,6 +18,7 @@ TONES: dict[Condition, Tone] = {
     Condition.NOT_MEASURED: "unsure",
     Condition.OVER_BUDGET: "bad",
     Condition.UNSURE: "unsure",
+    Condition.EXCLUDED: "unsure",
     Condition.STARTING: "plain",
     Condition.LEFT: "plain",
     Condition.OK: "good",

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from prober.clock import NS
-from prober.history import LiveConsumer
+from prober.history import Annotation, LiveConsumer
 from prober.records import PlatformIncrease
-from prober.report.now.case import Case
+from prober.report.now.case import RECENT_NS, Case
 from prober.report.now.checks import checks
 from prober.report.now.conditions import TITLES, Condition
 from prober.report.now.ladder import next_try_ns
@@ -20,6 +20,7 @@ from prober.slo.words import floor_text, format_loss, format_target
 _FEW_NOTES = 2
 _DAY_NS = 86_400 * NS
 _DROPPED = "dropped"
+_ALL_EXCLUDED = "nothing counted: all cycles are excluded"
 _TOLD_IF_WELL = ("streams", "loop", "reader", "foreign")
 """The rest is told when it is not well."""
 
@@ -28,10 +29,12 @@ def headline(case: Case, condition: Condition) -> str:
     """Return how it stands, since when, and whether anybody is woken for it."""
     title = TITLES[condition]
     live = case.live
-    if condition is Condition.LOSING and case.since_ns is not None:
-        title += (
-            f" since {clock(case.since_ns, case.at_ns)} ({_ago(case, case.since_ns)})"
-        )
+    if condition is Condition.LOSING:
+        title += _since(case)
+    elif condition is Condition.EXCLUDED and case.excluded is not None:
+        until = clock(case.excluded.to_ns, case.at_ns)
+        title += f" until {until} by {case.excluded.author}: {case.excluded.text}"
+        title += _meanwhile(case)
     elif condition is Condition.NOT_MEASURED and live is not None:
         since = live.at_ns if case.silent else live.since_ns
         title += f" {_ago(case, since)}: {_why_not(case)}"
@@ -43,6 +46,24 @@ def headline(case: Case, condition: Condition) -> str:
     elif condition in (Condition.OK, Condition.OVER_BUDGET):
         title += _last_cycle(case)
     return title
+
+
+def _since(case: Case) -> str:
+    """Return since when something is lost, where that is known."""
+    if case.since_ns is None:
+        return ""
+    if case.long:
+        return f" for {elapsed(RECENT_NS / NS)} or longer"
+    return f" since {clock(case.since_ns, case.at_ns)} ({_ago(case, case.since_ns)})"
+
+
+def _meanwhile(case: Case) -> str:
+    """Return what goes on while nothing counts, where that is nothing good."""
+    if case.heard and case.missing:
+        return f"; losing{_since(case)} meanwhile"
+    if case.heard and case.live is not None and not case.live.measuring:
+        return f"; not measured meanwhile: {_why_not(case)}"
+    return ""
 
 
 def alerts(case: Case) -> str:
@@ -204,7 +225,9 @@ def budget(case: Case) -> str:
     asked = f"{format_target(case.target).replace(' ', ' ')}/{days:g} d"
     left = case.budget
     if left is None or left.remaining is None:
-        return f"{asked}: nothing counted yet"
+        seen = [each for each in case.evidence if each.coverage is not None]
+        nothing = "nothing counted yet" if seen or not case.evidence else _ALL_EXCLUDED
+        return f"{asked}: {nothing}"
     exact = Fraction(left.remaining)
     told = f"{asked}: {floor_text(100 * exact, 0)} % left"
     if exact <= 0:
@@ -234,9 +257,16 @@ def changed(case: Case) -> str:
     )
     latest = sorted(notes, key=lambda each: -each.from_ns)[:_FEW_NOTES]
     return "; ".join(
-        f"{clock(each.from_ns, case.at_ns)} {each.text} ({each.author})"
+        f"{clock(each.from_ns, case.at_ns)} {_excluded(case, each)}{each.text} "
+        f"({each.author})"
         for each in latest
     )
+
+
+def _excluded(case: Case, each: Annotation) -> str:
+    if each.kind != "exclude":
+        return ""
+    return f"excluded until {clock(each.to_ns, case.at_ns)}: "
 
 
 def clock(at_ns: int, now_ns: int) -> str:

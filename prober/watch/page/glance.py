@@ -31,6 +31,7 @@ LOOKS: Mapping[Condition, str] = {
     Condition.NOT_MEASURED: "unsure",
     Condition.OVER_BUDGET: "bad",
     Condition.UNSURE: "unsure",
+    Condition.EXCLUDED: "unsure",
     Condition.STARTING: "none",
     Condition.LEFT: "none",
     Condition.OK: "good",
@@ -136,7 +137,7 @@ def _nines(seen: Seen) -> tuple[str, str]:
     """Return the nines of the worst consumer, and what they are worth."""
     worth = seen.worth
     if worth is None:
-        known = seen.now.last_cycle_ns is None
+        known = seen.now.last_cycle_ns is None or seen.known.window is not None
         return NONE, "nothing counted yet" if known else "not read from history"
     bad, total = worth.bad, worth.total
     bound = max(0.0, -math.log10(worth.upper95))

@@ -6,8 +6,11 @@ import pytest
 
 from prober.bounds import BOUNDS, RSS_LIMIT
 from prober.clock import NS
+from prober.history import CycleRecord, adjudicated
 from prober.records import State
-from prober.report.now import Condition, Known, Now, now, worst_first
+from prober.report.now import Condition, Known, Now, nagios, now, worst_first
+from prober.slo.cycles import Evidence
+from prober.slo.tallies import Tally
 from tests.report.now import samples
 from tests.report.now.samples import at, consumer, cycle, drops, known, live, window
 
@@ -145,6 +148,95 @@ def test_loss_that_is_over() -> None:
     streak = lines(now(known(recent=[*recent, unsure])))["now"]
     assert "50 of 600 lost on rlp in 2 cycles, the last of them final" == streak
     assert Condition.OK is now(known(recent=[*recent, cycle("03:07:14")])).condition
+
+
+def excluded(cycle_: CycleRecord) -> CycleRecord:
+    """A cycle of a time that somebody excluded."""
+    return adjudicated(cycle_, [MAINTENANCE])
+
+
+MAINTENANCE = replace(
+    samples.note("03:05:00", "maintenance", "root"),
+    kind="exclude",
+    to_ns=at("04:00:00"),
+)
+
+
+@pytest.mark.parametrize("minutes", [0, 1, 5])
+def test_excluded_while_it_loses(minutes: int) -> None:
+    """Until when, by whom and why, and since when it loses: that stands still."""
+    late = replace(consumer("rlp"), overdue=30, overdue_since_ns=at("03:07:54"))
+    now_ns = samples.NOW + minutes * samples.MINUTE_NS
+    lossy = [
+        excluded(cycle(f"03:{7 + minute:02}:14", lost=30))
+        for minute in range(minutes + 1)
+    ]
+    fine = cycle("03:06:00", index=1)
+    found = now(
+        known(
+            at_ns=now_ns,
+            lives=[live(late, at_ns=now_ns)],
+            recent=[fine, *lossy],
+            window=window(MAINTENANCE, total=0),
+        )
+    )
+
+    assert Condition.EXCLUDED is found.condition
+    assert found.headline.startswith("EXCLUDED until 04:00:00 by root: maintenance; ")
+    assert "; losing since 03:06:14 (" in found.headline
+    assert found.headline.endswith(") meanwhile")
+    told = lines(found)
+    assert "10 % overdue > 5 s on rlp; final at 60 s" == told["now"]
+    assert "do" not in told
+    assert "03:05:00 excluded until 04:00:00: maintenance (root)" == told["changed"]
+    assert (None, None) == (found.burn, found.gone_in_ns)
+    assert 0 == nagios.code([found])
+
+
+def test_excluded_and_well_or_not_measured() -> None:
+    """Nothing is said of what goes well; that nothing is seen is."""
+    away = live(measuring=False, why_not="token refused", ours=True)
+    all_excluded = Evidence(
+        consumer="rlp",
+        blocks=(),
+        states={state: 3 * (state is State.EXCLUDED) for state in State},
+        unsure=Tally(0, 0),
+        uncounted=0,
+    )
+    of = replace(window(MAINTENANCE), evidence=(all_excluded,))
+    well = now(known(recent=[excluded(cycle("03:07:14"))], window=of))
+    blind = now(known(recent=[], lives=[away], window=of))
+
+    assert "EXCLUDED until 04:00:00 by root: maintenance" == well.headline
+    assert (
+        "99 %/30 d: nothing counted: all cycles are excluded" == lines(well)["budget"]
+    )
+    meanwhile = "; not measured meanwhile: token refused (ours)"
+    assert blind.headline.endswith(meanwhile)
+
+
+def test_exclusion_that_is_over() -> None:
+    """It loses since it began to, though a part of that was excluded."""
+    over = replace(MAINTENANCE, to_ns=at("03:06:10"))
+    recent = [
+        adjudicated(cycle("03:06:14", lost=20), [over]),
+        cycle("03:07:14", lost=30),
+    ]
+    found = now(known(recent=recent, window=window(over)))
+
+    assert "LOSING since 03:05:14 (2 min)" == found.headline
+    assert lines(found)["now"].startswith("50 of 600 lost on rlp in 2 cycles")
+
+
+def test_loss_of_more_than_an_hour() -> None:
+    """Cycles are read back for an hour: since when is not known, and does not slide."""
+    lossy = [
+        cycle(f"{2 + (8 + m) // 60:02}:{(8 + m) % 60:02}:20", lost=30)
+        for m in range(60)
+    ]
+    found = now(known(recent=lossy))
+
+    assert "LOSING for 60 min or longer" == found.headline
 
 
 def test_our_own_fault_is_not_called_theirs() -> None:

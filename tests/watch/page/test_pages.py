@@ -8,6 +8,8 @@ from lxml import html
 
 from prober.clock import NS
 from prober.testing import ManualClock
+from prober.watch.page.glance import NONE
+from tests.report.now import samples
 from tests.report.now.samples import MINUTE_NS, NOW, consumer, live
 from tests.watch.page.pages import fill, page, well
 from tests.watch.test_server import snapshot
@@ -84,6 +86,27 @@ async def test_budget_that_is_spent(tmp_path: Path) -> None:
     times = "\N{MULTIPLICATION SIGN}"
     assert (f"17{times}", "budget spent") == (figures[1], labels[1])
     assert ("already", "gone") == (figures[3], labels[3])
+
+
+async def test_excluded_while_it_loses(tmp_path: Path) -> None:
+    """Who excluded it, until when and why; nothing burns, and nothing counts."""
+    excluded = replace(
+        samples.note("01:00:00", "maintenance", "root"),
+        kind="exclude",
+        to_ns=samples.at("04:00:00"),
+    )
+    async with page(tmp_path, live()) as (client, store, _):
+        fill(store, "prod_eu", lost=[300] * 5)
+        store.annotate(excluded)
+        text = (await client.get("/")).text
+
+    (status, *_) = words(text, "//article//p[contains(@class, 'status')]")
+    told = "EXCLUDED until 04:00:00 by root: maintenance; losing since 03:03:00"
+    assert status.startswith(told)
+    figures = words(text, "//dl[contains(@class, 'figures')]/div/dd")
+    labels = words(text, "//dl[contains(@class, 'figures')]/div/dt")
+    assert [NONE] * 4 == figures[:4]
+    assert "nothing counted yet" == labels[0]
 
 
 async def test_page_of_one_environment(tmp_path: Path) -> None:
