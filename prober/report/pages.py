@@ -135,7 +135,7 @@ def standing(report: EnvironmentReport) -> str:
 
 def overview(subject: Environments) -> Screen:
     """Put several environments side by side, the worst first."""
-    header = ("environment", "", "lost", "accepted", "rate", "", "measured")
+    header = ("environment", "", "lost", "accepted", "rate", "budget", "measured")
     found = Counter(map(standing, subject.reports))
     parts = [f"{count:,} {words}" for words, count in found.items()]
     opening = f"{many(len(subject.reports), 'environment')}: {', '.join(parts)}."

@@ -25,6 +25,8 @@ _COLOURS: Mapping[str | None, str] = {
 """By the verdict's state; the words say the same."""
 _LOUD = {"late": "yellow", "corrupt": "red", "lost": "red"}
 """Columns whose figures stand out when they are not 0."""
+_SAID = ("budget",)
+"""Columns whose figures say by themselves what they are, where they are lines."""
 _OPENING = re.compile(r"[A-Z ]+\b(?=[ :])")
 """What a sentence comes to, in capitals at its beginning."""
 _WIDEST = 100
@@ -160,7 +162,7 @@ def _flow(table: Table) -> list[Fact]:
     label, *names = table.header
     told: list[Fact] = []
     for name, *figures in table.rows:
-        pairs = zip(figures, names, strict=True)
+        pairs = zip(figures, ("" if n in _SAID else n for n in names), strict=True)
         text = ", ".join(f"{each} {fate}".strip() for each, fate in pairs if each)
         where = f"{name}: " if len(table.rows) > 1 else ""
         told.append(("" if told else label, where + text))

@@ -14,11 +14,13 @@ from rich.console import Console
 from prober.records import RunResult, Span, State
 from prober.report import Report, build
 from prober.report.answer import line, sentences
+from prober.report.environment import build_environment
+from prober.report.environments import together
 from prober.report.facts import facts
 from prober.report.screen import screen
 from prober.report.terminal import plain, render
 from prober.report.words import duration, harmless, times, what_was_read
-from tests.report import samples
+from tests.report import histories, samples
 
 ANSI = re.compile(r"\x1b\[[\d;]*m")
 
@@ -279,3 +281,16 @@ def test_a_run_tells_in_the_order_of_what_is_asked() -> None:
     assert expected == ", ".join(told)
     found = [line.split(" ")[0] for line in plain(screen(samples.sample("met")))]
     assert ["ourselves", "", "latency", "rlp", "", "rate"] == found[-8:-2]
+
+
+@pytest.mark.parametrize(("width", "heading"), [(100, True), (50, False)])
+def test_what_is_left_has_a_heading(*, width: int, heading: bool) -> None:
+    """The budget's column says what it is; as a line its figures do by themselves."""
+    out = io.StringIO()
+    report = build_environment(histories.month(), kind="rolling")
+    both = together([report, report], 0)
+    render(both, Console(file=out, force_terminal=True, width=width))
+
+    told = " ".join(words(out.getvalue()))
+    assert heading is ("rate budget measured" in told)
+    assert heading is not ("rate 68.9% left 99.5% measured" in told)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from prober.clock import NS
-from prober.history import Annotation, LiveConsumer
+from prober.history import Annotation, Live, LiveConsumer
 from prober.records import PlatformIncrease
 from prober.report.now.case import RECENT_NS, Case
 from prober.report.now.checks import checks
@@ -85,9 +85,24 @@ def _why_not(case: Case) -> str:
     if case.silent:
         said = f"; it said: {live.why_not}" if live.why_not else ""
         return f"{live.daemon} is silent{said}"
-    return (
-        f"{live.why_not or 'no reason was told'} ({'ours' if live.ours else 'theirs'})"
-    )
+    return f"{live.why_not or 'no reason was told'} ({_WHOSE[_mine(live)]})"
+
+
+def _mine(live: Live) -> str:
+    """Return whether it is our fault that nothing is measured.
+
+    Where nothing ever was, a daemon takes it for ours: it may have the wrong address.
+    """
+    if not live.ours:
+        return "no"
+    return "perhaps" if live.last_cycle_ns is None else "yes"
+
+
+_WHOSE = {
+    "yes": "ours",
+    "perhaps": "perhaps ours: it never measured yet",
+    "no": "theirs",
+}
 
 
 def _last_cycle(case: Case) -> str:
@@ -151,14 +166,17 @@ def who(case: Case) -> str:
 
 def mine(case: Case) -> str:
     """Return whether it is our own fault, and by what that is known."""
-    if not case.heard:
+    live, found = case.live, checks(case)
+    if live is None or not found:
         return ""
-    found = checks(case)
-    ours = [each.words for each in found if not each.well]
-    if ours:
-        return f"perhaps: {'; '.join(ours)}"
-    told = ", ".join(each.words for each in found if each.name in _TOLD_IF_WELL)
-    return f"no: {told}" if found else ""
+    ours = [each for each in found if not each.well]
+    if not ours:
+        told = (each.words for each in found if each.name in _TOLD_IF_WELL)
+        return f"no: {', '.join(told)}"
+    # Of what keeps it from measuring, and of nothing else, the daemon has judged.
+    judged = not live.measuring and all(each.name == "streams" for each in ours)
+    word = _mine(live) if judged else "perhaps"
+    return f"{word}: {'; '.join(each.words for each in ours)}"
 
 
 def platform(case: Case) -> str:

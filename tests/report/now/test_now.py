@@ -63,7 +63,38 @@ def test_token_refused() -> None:
     assert "NOT MEASURED 6 min: token refused (ours)" == found.headline
     do = "renew the client's secret or its scopes | prober check prod_eu"
     assert do == lines(found)["do"]
-    assert lines(found)["mine?"].startswith("perhaps: rlp is not attached")
+    assert lines(found)["mine?"].startswith("yes: rlp is not attached")
+
+
+@pytest.mark.parametrize(
+    ("ours", "last", "whose", "mine"),
+    [
+        (True, samples.NOW, "ours", "yes"),
+        (True, None, "perhaps ours: it never measured yet", "perhaps"),
+        (False, None, "theirs", "no"),
+        (False, samples.NOW, "theirs", "no"),
+    ],
+)
+def test_whose_fault_it_is_is_told_once(
+    *, ours: bool, last: int | None, whose: str, mine: str
+) -> None:
+    """Headline and answer agree; a figure beyond its bound is another matter."""
+    away = live(
+        consumer("rlp", connected=False, detail="nothing listens there"),
+        measuring=False,
+        why_not="nothing listens there",
+        ours=ours,
+        last_cycle_ns=last,
+        retries=2,
+    )
+    late = replace(away, health={**samples.HEALTH, "loop_lag_max_seconds": 2.3})
+    found = now(known(lives=[away], recent=[]))
+
+    assert found.headline.endswith(f"nothing listens there ({whose})")
+    assert (
+        f"{mine}: rlp is not attached: nothing listens there" == lines(found)["mine?"]
+    )
+    assert lines(now(known(lives=[late])))["mine?"].startswith("perhaps: rlp is not")
 
 
 def test_daemon_that_died() -> None:
