@@ -67,6 +67,10 @@ def options(tls: Tls | None, *, pings: bool) -> Options:
     return chosen
 
 
+_BAD_FILES = (
+    "the TLS files do not work: {ca} and {cert} have to be certificates in PEM form, "
+    "and {key} the key of the latter; prober check names the one that is wrong"
+)
 _EXPLANATIONS: tuple[tuple[str, str], ...] = (
     # What gRPC's details contain -> what it means, and what to do.
     ("Connection refused", "nothing listens there; is it running, and the port right?"),
@@ -93,6 +97,10 @@ _EXPLANATIONS: tuple[tuple[str, str], ...] = (
     (
         "Socket closed",
         "it closed the connection: has it gone, or refused the certificate {cert}?",
+    ),
+    (
+        "Failed to create security handshaker",
+        _BAD_FILES,
     ),
     ("Internal error from Core", "the connection broke"),
     ("WRONG_VERSION_NUMBER", "it does not speak TLS there; is the port right?"),
@@ -125,6 +133,7 @@ def explain(
         "name": tls.server_name if tls else "",
         "ca": tls.ca_file if tls else "",
         "cert": tls.cert_file if tls else "",
+        "key": tls.key_file if tls else "",
     }
     for needle, meaning in _EXPLANATIONS:
         if needle.format(**names).lower() in details.lower():

@@ -66,6 +66,11 @@ def audit(
     from prober.cli import output, sent
 
     output.check_writable(out)
+    if path is None and not Path(run).exists():
+        raise UsageError(
+            f"there is no report {run!r:.200}: name the file that `prober run --json "
+            "FILE` wrote, or add --report FILE to the run's id"
+        )
     found = _of_run(sent.read(path or run), None if path is None else run)
     ctx.exit(_tell(found, files or (_STDIN,), slo, out, quiet=quiet))
 

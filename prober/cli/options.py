@@ -251,7 +251,7 @@ _OPTIONS: tuple[Callable[[_Command], _Command], ...] = (
     ),
     click.option(
         "--inconclusive-exit",
-        type=click.IntRange(0, 255),
+        type=values.ExitCode(),
         metavar="N",
         panel="What is told",
         help="Exit with N where it would be 3.",
@@ -374,6 +374,11 @@ def check(options: Options, given: AbstractSet[str]) -> None:
 
     `given` names the options that stand on the command line; raises UsageError.
     """
+    if options.size.low > options.size.high:
+        raise UsageError(
+            f"--size {options.size} runs backwards: write {options.size.high}-"
+            f"{options.size.low}"
+        )
     if not WIDTH <= options.size.low <= options.size.high <= MAX_SIZE:
         raise UsageError(
             f"--size {options.size} cannot be: a stamp takes {WIDTH} bytes, and a "

@@ -45,6 +45,7 @@ SCHEMA = "prober.plan/v1"
 @click.option(
     "--rate",
     type=values.Rate(),
+    metavar="N/s",
     default="1000/s",
     show_default=True,
     help="Messages a second of a single run.",
@@ -125,6 +126,8 @@ def _confidence(text: str) -> float:
     confidence = slo.parse_target(text, "confidence")
     if confidence < Decimal("0.5"):
         raise UsageError(f"a confidence below 50 % is none, and {text!r} is")
+    if float(confidence) == 1:
+        raise UsageError(f"the confidence {text!r:.40} is too close to 100 % to tell")
     return float(confidence)
 
 
@@ -145,7 +148,7 @@ def _show(planned: "slo_package.Plan") -> None:
     survived = f", {planned.losses:,} times over" if planned.losses else ""
     console.print(
         f"To claim {slo.format_target(planned.target)} with"
-        f" {100 * planned.confidence:g} % confidence,"
+        f" {slo.format_target(Decimal(str(planned.confidence)))} confidence,"
         f" if one drop can cost {planned.worst_burst:,} messages{survived}:"
     )
     for title, table in _tables(planned):

@@ -59,7 +59,7 @@ def file_options(command: _Command) -> _Command:
 
 def files(
     outputs: Sequence[str],
-    formats: Sequence[str] = (),
+    formats: Sequence[str] | None = None,
     *,
     json: str | None = None,
     junit: str | None = None,
@@ -67,13 +67,16 @@ def files(
     """Return what is to be written.
 
     `--format` stands once for each `-o`, in their order, or once for all of them; alone
-    it means standard output. `json` and `junit` are files of these formats.
+    it means standard output; None where a command has no such option. `json` and
+    `junit` are files of these formats.
 
     Raises UsageError for what does not go together, for names that are no formats, and
     for formats whose libraries are not there.
     """
     from prober.report.formats import FORMATS, by_suffix
 
+    otherwise = "" if formats is None else ", or give --format"
+    formats = formats or ()
     for name in formats:
         if name not in FORMATS:
             raise UsageError(f"no format {name!r:.40}: there are {', '.join(FORMATS)}")
@@ -82,7 +85,7 @@ def files(
     if formats and len(formats) not in (1, len(outputs)):
         raise UsageError("give --format once, or once for each -o")
     named = [*formats] * len(outputs) if len(formats) == 1 else [*formats]
-    chosen = named or [by_suffix(path) for path in outputs]
+    chosen = named or [by_suffix(path, otherwise) for path in outputs]
     found = [File(path=p, format=f) for p, f in zip(outputs, chosen, strict=True)]
     found += [
         File(path=path, format=name)

@@ -245,10 +245,12 @@ def _announce(console: "Console", target: "Target", job: "Job", ends: "Ends") ->
 
 def _announcement(plan: Plan, ends: "Ends", *, open_end: bool) -> str:
     """Return how much is to be sent, to whom, and how fast."""
+    from prober import slo
+
     rate, took = "as fast as possible", ""
     if plan.rate is not None:
         rate = f"{float(plan.rate):,g}/s"
-        took = f" for {float(plan.messages / plan.rate):,.0f} s"
+        took = f" for {slo.format_duration(plan.messages / plan.rate)}"
     most = "at most " if open_end else ""
     bytes_ = plan.messages * (plan.sizes.low + plan.sizes.high) / 2
     agents = ", ".join(each.address for each in ends.ways_in)

@@ -33,6 +33,22 @@ class Count(click.ParamType[int]):
         return int(text)
 
 
+class ExitCode(Count):
+    """What a process may leave with."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Read a whole number from 0 to 255."""
+        code = super().convert(value, param, ctx)
+        if code > 255:  # noqa: PLR2004 - a byte
+            self.fail(f"an exit code lies from 0 to 255, not at {code}", param, ctx)
+        return code
+
+
 class WorstBurst(Count):
     """The most messages that one drop can cost; converts to None for `auto`."""
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from prober import trust
 from prober.clock import Clock
-from prober.errors import UsageError
+from prober.pipeline.addresses import cannot_listen
 from prober.pipeline.component import Tasks
 from prober.records import Tls
 
@@ -68,7 +68,7 @@ class Listener:
         return f"{host}:{self._port}"
 
     async def start(self) -> None:
-        """Listen; raises UsageError when the port is taken."""
+        """Listen; raises UsageError when it cannot there."""
         try:
             server = await asyncio.start_server(
                 self._connected,
@@ -77,11 +77,8 @@ class Listener:
                 ssl=self._context(),
                 limit=_READ_LIMIT,
             )
-        except OSError as error:
-            raise UsageError(
-                f"{self._name} cannot listen on {self.address}, which is taken or"
-                " not an address of this machine: choose another port"
-            ) from error
+        except (OSError, UnicodeError) as error:
+            raise cannot_listen(self._name, self._host, self._port) from error
         self._port = server.sockets[0].getsockname()[1]
         self._server = server
 

@@ -21,7 +21,7 @@ import grpc
 from google.protobuf.message import DecodeError
 from grpc import aio
 
-from prober.errors import UsageError
+from prober.pipeline.addresses import cannot_listen
 from prober.pipeline.certificates import read
 from prober.pipeline.letters import Letter, Post
 from prober.records import Tls
@@ -172,7 +172,7 @@ class Server:
         return f"{host}:{self._port}"
 
     async def start(self) -> None:
-        """Listen; raises UsageError when the port is taken."""
+        """Listen; raises UsageError when it cannot there."""
         pem = read(self._files)
         server = aio.server(options=_SERVER_OPTIONS)
         for service, methods in self._services.items():
@@ -185,10 +185,7 @@ class Server:
         try:
             self._port = server.add_secure_port(self.address, credentials)
         except RuntimeError as error:
-            raise UsageError(
-                f"{self._name} cannot listen on {self.address}, which is taken or"
-                " not an address of this machine: choose another port"
-            ) from error
+            raise cannot_listen(self._name, self._host, self._port) from error
         self._server = server
         await server.start()
 

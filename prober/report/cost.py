@@ -11,6 +11,7 @@ from prober.report.words import many, moment, share_up, span
 
 WINDOW_NS = 30 * 86_400 * NS
 """What a budget is meant for where nothing else is said."""
+_SHORT_NS = 10 * NS
 _COUNTED = (State.PASS, State.LOSS)
 
 
@@ -88,8 +89,8 @@ def _touching(
 def sentence(command: Command, cost: Cost | None) -> str:
     """Say how a command ended, and what it cost."""
     times = f"{moment(command.started_ns)} to {moment(command.ended_ns)} UTC"
-    took = span(-(-(command.ended_ns - command.started_ns) // NS))
-    told = f"{command.name} ran {took} ({times}) and left with {command.exit_code}"
+    ran = f"{command.name} ran {_length(command)} ({times})"
+    told = f"{ran} and left with {command.exit_code}"
     if cost is None or not cost.total:
         return f"{told}: no cycle of that time counts"
     told += f": {cost.bad:,} of {many(cost.total, 'message')} lost or damaged"
@@ -101,6 +102,14 @@ def sentence(command: Command, cost: Cost | None) -> str:
         verb = "does" if cost.aside == 1 else "do"
         told += f"; {many(cost.aside, 'cycle')} of it {verb} not count"
     return told
+
+
+def _length(command: Command) -> str:
+    """Return how long a command ran: with tenths if short, else as its times say."""
+    took_ns = command.ended_ns - command.started_ns
+    if took_ns < _SHORT_NS:
+        return f"{took_ns / NS:.1f} s"
+    return span(command.ended_ns // NS - command.started_ns // NS)
 
 
 def outlasted(command: Command, messages: int, *, partial: bool) -> str:

@@ -86,10 +86,11 @@ FORMATS: Mapping[str, Format] = {
 }
 
 
-def by_suffix(path: str) -> str:
+def by_suffix(path: str, otherwise: str = "") -> str:
     """Return the name of the format of files that are called so.
 
-    Raises UsageError, naming the suffixes there are, for any other.
+    Raises UsageError, naming the suffixes there are and what `otherwise` to do, for any
+    other.
     """
     suffix = PurePath(path).suffix.lower()
     for name, each in FORMATS.items():
@@ -97,5 +98,5 @@ def by_suffix(path: str) -> str:
             return name
     known = ", ".join(each.suffixes[0] for each in FORMATS.values())
     raise UsageError(
-        f"no format has files like {path}: end it in one of {known}, or give --format"
+        f"no format has files like {path}: end it in one of {known}{otherwise}"
     )

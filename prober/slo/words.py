@@ -98,13 +98,13 @@ def format_loss(ratio: Fraction | float, *, up: bool = True) -> str:
     return f"{Decimal(whole).scaleb(-max(0, digits)).normalize():f} %"
 
 
-def format_duration(seconds: float) -> str:
+def format_duration(seconds: Fraction | float) -> str:
     """Return a time in its largest unit, `50 min`, `5.1 h`, rounded up."""
     size, unit = next(
         ((size, unit) for size, unit in _UNITS if seconds >= size), _UNITS[-1]
     )
     digits = 1 if seconds < 10 * size else 0  # 9.9 h, but 12 h
-    scaled = math.ceil(Fraction(seconds) / size * 10**digits)
+    scaled = math.ceil(_exact(seconds) / size * 10**digits)
     return f"{Decimal(scaled).scaleb(-digits).normalize():,f} {unit}"
 
 

@@ -193,12 +193,14 @@ def test_run_may_be_named_by_its_id(tmp_path: Path) -> None:
     assert 0 == audit(RUN, "--report", path, stdin=logs())[0]
     with pytest.raises(Exception, match=f"the report is of run {RUN}, and not of x"):
         audit("x", "--report", path)
+    with pytest.raises(Exception, match="or add --report FILE to the run's id"):
+        audit(RUN, path)
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (None, "cannot read .*: No such file"),
+        (None, "there is no report .*run.json': name the file that"),
         ("no JSON", "is not a report of prober: give what prober run --json wrote"),
         ("[]", "is not a report of prober"),
         ('{"schema": "prober.report/v1"}', "is not a report of prober"),

@@ -46,6 +46,7 @@ def test_environment_is_probed_as_configured(tmp_path: Path) -> None:
     assert 200 == told["consumers"][0]["counts"]["accepted"]
     assert 10 == len(told["cycles"])
     assert "sending 200 messages of 100 bytes" in done.stderr
+    assert "500/s for 0.4 s" in " ".join(done.stderr.split())
 
 
 def test_who_names_none_is_told_of_the_file(tmp_path: Path) -> None:

@@ -84,6 +84,7 @@ def test_options() -> None:
         (["--rate", "max"], "a rate in figures"),
         (["--confidence", "100"], "the confidence '100' leaves nothing"),
         (["--confidence", "20"], "below 50 %"),
+        (["--confidence", "99.99999999999999999"], "too close to 100 %"),
         (["--every", "100ms"], "--every 1s"),
         (["--window", "14"], "period of 14 days"),
     ],
@@ -100,3 +101,15 @@ def test_what_cannot_be(arguments: list[str], sentence: str) -> None:
 def test_objectives_that_cannot_be(target: str) -> None:
     """An objective that nobody could miss or meet is a wrong option."""
     assert 2 == run("--slo", target).exit_code
+
+
+def test_confidence_keeps_its_digits() -> None:
+    """No claim is made with a confidence of 100 %."""
+    told = run("--slo", "99.9", "--confidence", "99.999999").output
+
+    assert "To claim 99.9 % with 99.999999 % confidence" in told
+
+
+def test_help_offers_no_rate_that_is_refused() -> None:
+    """A plan needs figures: `max` is none."""
+    assert "max" not in run("--help").output.split("--rate")[1].split("--cycle")[0]

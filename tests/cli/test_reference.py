@@ -193,8 +193,26 @@ def test_a_taken_port_is_one_sentence_and_exit_2() -> None:
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == (
-        f"prober: the RLP cannot listen on 127.0.0.1:{port}, which is taken or not an"
-        " address of this machine: choose another port\n"
+        f"prober: the RLP cannot listen on 127.0.0.1:{port}, which is taken, or not"
+        " open to this user: choose another port\n"
+    )
+
+
+@pytest.mark.parametrize("host", ["999.1.1.1", "192.0.2.1"])
+def test_an_address_of_others_is_no_matter_of_ports(host: str) -> None:
+    """What has to be another is said: the address."""
+    done = subprocess.run(
+        [*COMMAND, "--listen", host],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"prober: router 1 cannot listen on {host}, which is not an address of this"
+        " machine: choose another address\n"
     )
 
 

@@ -155,7 +155,7 @@ def test_a_file_that_cannot_be_written_loses_nothing(
         (("--calendar", "month", "--window", "1d"), "give --calendar, or --window"),
         (("--from", "1h", "--to", "2h"), "--to is not after --from"),
         (("--from", "2199-01-01"), "--from lies in the future"),
-        (("--inconclusive-exit", "4"), "--inconclusive-exit N is from 0 to 255"),
+        (("--inconclusive-exit", "4"), "--inconclusive-exit is for --fail-on"),
         (("nowhere",), "knows no environment and no run 'nowhere'"),
     ],
 )

@@ -221,7 +221,7 @@ def test_wrong_certificate_exits_4_and_names_it(tmp_path: Path, stranger: Tls) -
     [
         (("--rate", "5x"), "'5x' is not a rate: write 2000/s, 0.5/s or max"),
         (("--messages", "none"), "'none' is not a whole number, 1 or more"),
-        (("--inconclusive-exit", "300"), "300 is not in the range 0<=x<=255"),
+        (("--inconclusive-exit", "300"), "an exit code lies from 0 to 255"),
         (("--source-id", ""), "'' is not a source_id of printable ASCII"),
         (("--source-id", "a b"), "'a b' is not a source_id of printable ASCII"),
         (("--size", "50"), "--size 50 cannot be: a stamp takes 81 bytes"),
@@ -231,6 +231,8 @@ def test_wrong_certificate_exits_4_and_names_it(tmp_path: Path, stranger: Tls) -
         (("--slo", "100"), "leaves nothing to measure"),
         (("--agent", "here"), "'here' is not HOST:PORT, as 127.0.0.1:3458 is"),
         (("--agent", "localhost:1"), "--agent, --rlp and --tls-dir go together"),
+        (("--size", "200-100"), "--size 200-100 runs backwards: write 100-200"),
+        (("--report", "out.xyz"), "no format has files like out.xyz: end it in one of"),
         (("--colour",), "No such option"),
         (("--json", "/nowhere/out.json"), "cannot write /nowhere/out.json: No such"),
     ],
@@ -244,7 +246,9 @@ def test_bad_option_exits_2_with_one_sentence(
     assert 2 == done.returncode
     assert done.stderr.startswith("prober: ")
     assert sentence in done.stderr
+    assert "priming" not in done.stderr
     assert "Traceback" not in done.stderr
+    assert "--format" not in done.stderr
 
 
 def test_saturating_someone_elses_pipeline_takes_consent(tmp_path: Path) -> None:

@@ -4,9 +4,12 @@ from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
+import pytest
+
 from prober.clock import NS
 from prober.records import Command, RunResult, Span, State
 from prober.report import Report, build
+from prober.report.cost import sentence
 from prober.report.facts import facts
 from prober.report.json_run import document
 from tests.report import samples
@@ -65,10 +68,25 @@ def test_the_screen_tells_times_exit_code_and_cost() -> None:
     (told,) = meanwhile(build(run(), Decimal("0.999"), window_ns=3_600 * NS))
 
     expected = (
-        "bosh ran 3 s (08:00:02 to 08:00:05 UTC) and left with 0: 10 of 300 messages "
+        "bosh ran 3.0 s (08:00:02 to 08:00:05 UTC) and left with 0: 10 of 300 messages "
         "lost or damaged (rlp), 2.8% of the budget of 1 h"
     )
     assert expected == told
+
+
+@pytest.mark.parametrize(
+    ("took_ns", "words"),
+    [
+        (2_004_000_000, "2.0 s (08:00:02 to 08:00:04 UTC)"),
+        (12_600_000_000, "12 s (08:00:02 to 08:00:14 UTC)"),
+        (3_600_400_000_000, "1 h (08:00:02 to 09:00:02 UTC)"),
+    ],
+)
+def test_lengths_are_true_to_their_times(took_ns: int, words: str) -> None:
+    """A command that took two seconds and a bit did not run for three."""
+    lasted = replace(BOSH, ended_ns=BOSH.started_ns + took_ns)
+
+    assert sentence(lasted, None).startswith(f"bosh ran {words} and left")
 
 
 def test_cycles_that_do_not_count_are_told_beside() -> None:

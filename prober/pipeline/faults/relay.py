@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from socket import SO_LINGER, SOL_SOCKET
 
 from prober.clock import NS, Clock
-from prober.errors import UsageError
+from prober.pipeline.addresses import cannot_listen
 from prober.pipeline.component import Tasks
 from prober.pipeline.faults.scenario import Fault, FaultKind
 
@@ -90,10 +90,7 @@ class Relay:
                 self._connected, self._host, self._port, limit=_CHUNK
             )
         except OSError as error:
-            raise UsageError(
-                f"{self._name} cannot listen on {self._host}:{self._port}, which is"
-                " taken or not an address of this machine: choose another port"
-            ) from error
+            raise cannot_listen(self._name, self._host, self._port) from error
         self._port = self._server.sockets[0].getsockname()[1]
 
     def _close(self) -> None:
