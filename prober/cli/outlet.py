@@ -1,4 +1,4 @@
-"""Standard output whose reader may leave and whose disk may be full.
+"""Standard output and error whose reader may leave and whose disk may be full.
 
 What was measured has a verdict, and an exit code that says it: neither may depend on
 whether somebody reads on. So whatever cannot be written is given up without a word to
@@ -53,15 +53,17 @@ class Outlet(io.RawIOBase):
 
 @contextlib.contextmanager
 def begin() -> Iterator[None]:
-    """Have standard output go through an outlet, if it is a file, while this lasts."""
+    """Have both go through outlets, where they are files, while this lasts."""
     unwritten.clear()
-    before = sys.stdout
+    before = sys.stdout, sys.stderr
     with contextlib.suppress(AttributeError, OSError):
-        sys.stdout = _through(before)
+        sys.stdout = _through(sys.stdout)
+    with contextlib.suppress(AttributeError, OSError):
+        sys.stderr = _through(sys.stderr, at_once=True)
     try:
         yield
     finally:
-        sys.stdout = before
+        sys.stdout, sys.stderr = before
 
 
 def end() -> str:
@@ -82,13 +84,13 @@ def is_unread() -> bool:
     return outlet is not None and outlet.trouble is not None
 
 
-def _through(stream: TextIO) -> TextIO:
+def _through(stream: TextIO, *, at_once: bool = False) -> TextIO:
     outlet = Outlet(stream.fileno())
     return io.TextIOWrapper(
         io.BufferedWriter(outlet),
         encoding=stream.encoding,
         errors=stream.errors,
-        line_buffering=outlet.isatty(),
+        line_buffering=outlet.isatty() or at_once,
     )
 
 

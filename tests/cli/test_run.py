@@ -335,10 +335,11 @@ def test_reader_that_left_changes_no_exit_code(
     os.close(ours)
     try:
         done = prober(*arguments, stdout=theirs)
+        silent = prober(*arguments, stdout=theirs, stderr=theirs)
     finally:
         os.close(theirs)
 
-    assert code == done.returncode
+    assert (code, code) == (done.returncode, silent.returncode)
     assert "Broken" not in done.stderr
 
 
