@@ -12,7 +12,10 @@ from tests.end_to_end import watching
 
 
 async def test_drops_of_a_router_are_told_beside_the_loss(tmp_path: Path) -> None:
-    """What a deployed router counted as dropped stands in screen and document."""
+    """What a deployed router counted as dropped stands in screen and document.
+
+    Whole laps: on a slow machine one may hold a trailer, which is no message.
+    """
     profile = dataclasses.replace(
         PROFILES["loggregator"], subscription_buffer=200, router_metrics=0.5
     )
@@ -29,16 +32,17 @@ async def test_drops_of_a_router_are_told_beside_the_loss(tmp_path: Path) -> Non
             stderr=asyncio.subprocess.DEVNULL,
         )
         screen, _ = await process.communicate()
+        dropped = stack.statistics().components[1].dropped_egress
 
     told = json.loads(report.read_text())
     lost = told["consumers"][0]["counts"]["lost"]
-    assert lost > 0
-    assert {"router egress": lost, "router ingress": 0} == {
+    assert 0 < lost <= dropped <= lost + 5
+    assert {"router egress": dropped, "router ingress": 0} == {
         f"{each['component']} {each['direction']}": each["increase"]
         for each in told["platform"]["counters"]
         if each["component"] == "router"
     }
-    assert f"router egress drops rose by {lost:,} from" in screen.decode()
+    assert f"router egress drops rose by {dropped:,} from" in screen.decode()
     assert f"evidence, no proof: enough for the {lost:,} lost" in screen.decode()
 
 
