@@ -39,7 +39,7 @@ def _run() -> int:
 
 
 def _say(sentence: str) -> None:
-    print(f"prober: {sentence}", file=sys.stderr)  # noqa: T201
+    sys.stderr.write(f"prober: {sentence}\n")
 
 
 def _explain(error: BaseException) -> tuple[str, int]:

@@ -12,6 +12,8 @@ from prober.plan import Sizes
 from prober.records import Kind
 
 MIX = "mix"
+_MOST_EXIT_CODE = 255
+"""It is a byte."""
 
 
 class Count(click.ParamType[int]):
@@ -44,8 +46,12 @@ class ExitCode(Count):
     ) -> int:
         """Read a whole number from 0 to 255."""
         code = super().convert(value, param, ctx)
-        if code > 255:  # noqa: PLR2004 - a byte
-            self.fail(f"an exit code lies from 0 to 255, not at {code}", param, ctx)
+        if code > _MOST_EXIT_CODE:
+            self.fail(
+                f"an exit code lies from 0 to {_MOST_EXIT_CODE}, not at {code}",
+                param,
+                ctx,
+            )
         return code
 
 

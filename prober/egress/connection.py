@@ -120,7 +120,7 @@ class Reconnecting(abc.ABC):
         self.read_from = read_from
         self._clock = clock
         self._backoff = Backoff(
-            rng or random.Random(),  # noqa: S311 - jitter, not a secret
+            rng or random.SystemRandom(),
             first=FIRST_BACKOFF_SECONDS,
             most=MAX_BACKOFF_SECONDS,
         )

@@ -60,7 +60,7 @@ class AgentWriter:
         self._address, self._tls, self._peer = address, tls, peer
         self._clock, self._report = clock, report
         self._backoff = Backoff(
-            rng or random.Random(),  # noqa: S311 - jitter, not a secret
+            rng or random.SystemRandom(),
             first=FIRST_BACKOFF_SECONDS,
             most=MAX_BACKOFF_SECONDS,
         )

@@ -31,6 +31,13 @@ def running(*options: str) -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
+def ended(*options: str) -> subprocess.CompletedProcess[str]:
+    """The command, which is to end by itself."""
+    return subprocess.run(
+        [*COMMAND, *options], capture_output=True, text=True, timeout=20, check=False
+    )
+
+
 def ready(process: subprocess.Popen[str]) -> dict[str, dict[str, dict[str, str]]]:
     """The environment that it tells as one line."""
     assert process.stdout is not None
@@ -134,13 +141,7 @@ def test_a_configuration_of_others_is_not_overwritten(tmp_path: Path) -> None:
     """One sentence and exit 2, and the file is as it was."""
     file = tmp_path / "prober.yaml"
     file.write_text("environments: {}\n")
-    done = subprocess.run(
-        [*COMMAND, "--write-config", str(file)],
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
+    done = ended("--write-config", str(file))
 
     assert done.returncode == 2
     assert done.stderr == (
@@ -182,13 +183,7 @@ def test_a_taken_port_is_one_sentence_and_exit_2() -> None:
     """No traceback, and what to do."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = subprocess.run(
-            [*COMMAND, "--rlp-port", str(port)],
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=False,
-        )
+        done = ended("--rlp-port", str(port))
 
     assert done.returncode == 2
     assert done.stdout == ""
@@ -201,13 +196,7 @@ def test_a_taken_port_is_one_sentence_and_exit_2() -> None:
 @pytest.mark.parametrize("host", ["999.1.1.1", "192.0.2.1"])
 def test_an_address_of_others_is_no_matter_of_ports(host: str) -> None:
     """What has to be another is said: the address."""
-    done = subprocess.run(
-        [*COMMAND, "--listen", host],
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
+    done = ended("--listen", host)
 
     assert done.returncode == 2
     assert done.stderr == (
@@ -219,13 +208,7 @@ def test_an_address_of_others_is_no_matter_of_ports(host: str) -> None:
 def test_certificates_of_others_are_refused(tmp_path: Path) -> None:
     """One sentence and exit 2 for a directory that is not ours."""
     (tmp_path / "ca.crt").write_text("none")
-    done = subprocess.run(
-        [*COMMAND, "--tls-dir", str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
+    done = ended("--tls-dir", str(tmp_path))
 
     assert done.returncode == 2
     assert "ca.crt is not a certificate in PEM form" in done.stderr
@@ -262,9 +245,7 @@ def test_a_fault_that_cannot_be_is_told_before_anything_is_up() -> None:
         ("drop:where=router-3", "drop: there is no router-3 in this stack: choose"),
         ("drop:where=rlp,evry=3", "evry: no such setting; did you mean every?"),
     ):
-        done = subprocess.run(
-            [*COMMAND, "--fault", fault], capture_output=True, text=True, check=False
-        )
+        done = ended("--fault", fault)
 
         assert done.returncode == 2
         assert words in done.stderr
@@ -273,9 +254,7 @@ def test_a_fault_that_cannot_be_is_told_before_anything_is_up() -> None:
 
 def test_faults_are_listed() -> None:
     """Each with what it takes; what may be left out stands in brackets."""
-    done = subprocess.run(
-        [*COMMAND, "--list-faults"], capture_output=True, text=True, check=False
-    )
+    done = ended("--list-faults")
 
     text = " ".join(done.stdout.split())
     assert "where window [only] [lasts] [after]" in text
